@@ -1,0 +1,119 @@
+// The ABI and nothing else. Lengths and counts are in bytes and items; numbers are big-endian; groups are 0, 1, 2 for ffdhe2048,
+// ffdhe3072, ffdhe4096. The caller writes arguments to STAGING_IN, reads results from STAGING_OUT and wipes both; it also keeps to
+// the stated ranges, for an argument out of range traps (unreachable) and does nothing else.
+
+import { GROUP_COUNT, makeConstants, primeBytes } from './groups';
+import { expand } from './hkdf';
+import { hmacAdd, hmacFinish, hmacRestart, hmacStart } from './hmac';
+import { STAGING_IN, STAGING_OUT, STAGING_SIZE, wipeExponentiation, wipeHash } from './memory';
+import { fixedBaseOne, makeTable, variableBaseOne } from './modexp';
+import { sha256Add, sha256Finish, sha256Start } from './sha256';
+
+/** Changes whenever a caller written for the old one could go wrong. */
+export const ABI_VERSION: i32 = 1;
+/** Bit 0: SIMD; bit 1: relaxed SIMD fused multiply-add. */
+export const FEATURES: i32 = 0;
+/** Numbers that one pass of the kernel carries: a batch that is a multiple of it wastes nothing. */
+export const LANES: i32 = 1;
+export const stagingIn: i32 = <i32>STAGING_IN;
+export const stagingOut: i32 = <i32>STAGING_OUT;
+export const stagingSize: i32 = <i32>STAGING_SIZE;
+/** Items in one batch: 32 of 512 bytes of exponent and 512 of peer value fill half of the staging zone. */
+export const BATCH_MAX: i32 = 32;
+
+function check(condition: bool): void {
+  if (!condition) unreachable();
+}
+
+/** Staging in: p, big-endian. Makes the group's constants and its fixed-base table; must come before the group's first use. */
+export function prepare(group: i32): void {
+  check(group >= 0 && group < GROUP_COUNT);
+  makeConstants(group, STAGING_IN);
+  makeTable(group);
+  wipeExponentiation();
+}
+
+/** In: count exponents of `length` bytes. Out: count values g^exponent mod p of |p| bytes. */
+export function fixedBase(group: i32, count: i32, length: i32): void {
+  const bytes = checkBatch(group, count, length);
+  for (let i = 0; i < count; i++) {
+    fixedBaseOne(group, STAGING_IN + <usize>(i * length), length, STAGING_OUT + <usize>(i * bytes));
+  }
+  wipeExponentiation();
+}
+
+/**
+ * In: count exponents of `length` bytes, then count peer values of |p| bytes. Out: count values peer^exponent mod p of |p| bytes, then
+ * count status bytes: 0 good, 1 the peer's value is not in 2 to p-2, 2 the result is 0, 1 or p-1; a result that is not good is zeros.
+ */
+export function variableBase(group: i32, count: i32, length: i32): void {
+  const bytes = checkBatch(group, count, length);
+  const peers = STAGING_IN + <usize>(count * length);
+  const status = STAGING_OUT + <usize>(count * bytes);
+  for (let i = 0; i < count; i++) {
+    const at = <usize>(i * bytes);
+    const exponent = STAGING_IN + <usize>(i * length);
+    store<u8>(status + i, variableBaseOne(group, peers + at, exponent, length, STAGING_OUT + at));
+  }
+  wipeExponentiation();
+}
+
+function checkBatch(group: i32, count: i32, length: i32): i32 {
+  check(group >= 0 && group < GROUP_COUNT);
+  const bytes = primeBytes(group);
+  check(count >= 1 && count <= BATCH_MAX && length >= 1 && length <= bytes);
+  return bytes;
+}
+
+/** In: `length` bytes. Out: their SHA-256. */
+export function sha256(length: i32): void {
+  sha256Start();
+  sha256Add(STAGING_IN, length);
+  sha256Finish(STAGING_OUT);
+  wipeHash();
+}
+
+/** In: key, then data. Out: HMAC-SHA-256. */
+export function hmac(keyLength: i32, length: i32): void {
+  hmacStart(STAGING_IN, keyLength);
+  hmacAdd(STAGING_IN + keyLength, length);
+  hmacFinish(STAGING_OUT);
+  wipeHash();
+}
+
+/** In: pseudorandom key, then info. Out: `length` bytes of HKDF-Expand, 1 to 8160. */
+export function hkdfExpand(prkLength: i32, infoLength: i32, length: i32): void {
+  check(length >= 1 && length <= 8160);
+  expand(STAGING_IN, prkLength, STAGING_IN + prkLength, infoLength, STAGING_OUT, length);
+  wipeHash();
+}
+
+// The same in pieces, for what is longer than the staging zone: start, any number of updates, finish (which wipes).
+
+export function sha256Begin(): void {
+  sha256Start();
+}
+export function sha256Update(length: i32): void {
+  sha256Add(STAGING_IN, length);
+}
+export function sha256End(): void {
+  sha256Finish(STAGING_OUT);
+  wipeHash();
+}
+
+/** In: key. */
+export function hmacBegin(keyLength: i32): void {
+  hmacStart(STAGING_IN, keyLength);
+}
+export function hmacUpdate(length: i32): void {
+  hmacAdd(STAGING_IN, length);
+}
+/** Out: the code; the key is kept for another message until hmacEnd. */
+export function hmacNext(): void {
+  hmacFinish(STAGING_OUT);
+  hmacRestart();
+}
+export function hmacEnd(): void {
+  hmacFinish(STAGING_OUT);
+  wipeHash();
+}

@@ -1,0 +1,123 @@
+// SHA-256 (FIPS 180-4 §6.2), streaming. Data enters in pieces of any length; the state lies in HASH.
+//
+//   HASH + 0x000   32   working state H0..H7
+//   HASH + 0x040   64   the block being filled
+//   HASH + 0x080    8   total length in bytes
+//   HASH + 0x100  256   message schedule W0..W63
+//   HASH + 0x200   64   HMAC: the key's block
+//   HASH + 0x240   32   HMAC: state after the outer key block
+//   HASH + 0x260   32   a digest between two hashes
+
+import { HASH } from './memory';
+
+export const STATE: usize = HASH;
+const BLOCK: usize = HASH + 0x40;
+const TOTAL: usize = HASH + 0x80;
+const SCHEDULE: usize = HASH + 0x100;
+
+// FIPS 180-4 §4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes.
+// prettier-ignore
+const K = memory.data<u32>([
+  0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+  0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+  0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+  0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+  0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+  0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+  0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+  0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+]);
+
+// FIPS 180-4 §5.3.3: the initial state.
+// prettier-ignore
+const INITIAL = memory.data<u32>([
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]);
+
+/** FIPS 180-4 §6.2.2: one block of 64 bytes at `block` into the state. */
+function compress(block: usize): void {
+  for (let t: usize = 0; t < 64; t += 4) store<u32>(SCHEDULE + t, bswap(load<u32>(block + t)));
+  for (let t: usize = 64; t < 256; t += 4) {
+    const w15 = load<u32>(SCHEDULE + t - 60);
+    const w2 = load<u32>(SCHEDULE + t - 8);
+    const s0 = rotr(w15, 7) ^ rotr(w15, 18) ^ (w15 >>> 3);
+    const s1 = rotr(w2, 17) ^ rotr(w2, 19) ^ (w2 >>> 10);
+    store<u32>(SCHEDULE + t, s1 + load<u32>(SCHEDULE + t - 28) + s0 + load<u32>(SCHEDULE + t - 64));
+  }
+  let a = load<u32>(STATE);
+  let b = load<u32>(STATE + 4);
+  let c = load<u32>(STATE + 8);
+  let d = load<u32>(STATE + 12);
+  let e = load<u32>(STATE + 16);
+  let f = load<u32>(STATE + 20);
+  let g = load<u32>(STATE + 24);
+  let h = load<u32>(STATE + 28);
+  for (let t: usize = 0; t < 256; t += 4) {
+    const t1 =
+      h + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & f) ^ (~e & g)) + load<u32>(K + t) + load<u32>(SCHEDULE + t);
+    const t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    h = g;
+    g = f;
+    f = e;
+    e = d + t1;
+    d = c;
+    c = b;
+    b = a;
+    a = t1 + t2;
+  }
+  store<u32>(STATE, load<u32>(STATE) + a);
+  store<u32>(STATE + 4, load<u32>(STATE + 4) + b);
+  store<u32>(STATE + 8, load<u32>(STATE + 8) + c);
+  store<u32>(STATE + 12, load<u32>(STATE + 12) + d);
+  store<u32>(STATE + 16, load<u32>(STATE + 16) + e);
+  store<u32>(STATE + 20, load<u32>(STATE + 20) + f);
+  store<u32>(STATE + 24, load<u32>(STATE + 24) + g);
+  store<u32>(STATE + 28, load<u32>(STATE + 28) + h);
+}
+
+export function sha256Start(): void {
+  memory.copy(STATE, INITIAL, 32);
+  store<u64>(TOTAL, 0);
+}
+
+/** Goes on from the state at `state`, reached after `blocks` whole blocks. */
+export function sha256Resume(state: usize, blocks: u64): void {
+  memory.copy(STATE, state, 32);
+  store<u64>(TOTAL, blocks << 6);
+}
+
+export function sha256Add(data: usize, length: i32): void {
+  const total = load<u64>(TOTAL);
+  store<u64>(TOTAL, total + <u64>length);
+  const filled = <i32>(total & 63);
+  if (filled + length < 64) {
+    memory.copy(BLOCK + filled, data, length);
+    return;
+  }
+  const end = data + length;
+  if (filled > 0) {
+    memory.copy(BLOCK + filled, data, 64 - filled);
+    data += 64 - filled;
+    compress(BLOCK);
+  }
+  while (data + 64 <= end) {
+    compress(data);
+    data += 64;
+  }
+  memory.copy(BLOCK, data, end - data);
+}
+
+/** FIPS 180-4 §5.1.1: pads, and writes the 32 bytes of the digest. */
+export function sha256Finish(to: usize): void {
+  const total = load<u64>(TOTAL);
+  const filled = <i32>(total & 63);
+  store<u8>(BLOCK + filled, 0x80);
+  memory.fill(BLOCK + filled + 1, 0, 63 - filled);
+  if (filled >= 56) {
+    compress(BLOCK);
+    memory.fill(BLOCK, 0, 56);
+  }
+  store<u64>(BLOCK + 56, bswap(total << 3));
+  compress(BLOCK);
+  for (let i: usize = 0; i < 32; i += 4) store<u32>(to + i, bswap(load<u32>(STATE + i)));
+}
