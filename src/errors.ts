@@ -88,12 +88,19 @@ export class SallyportError extends Error {
   readonly code: ErrorCode;
   /** With BUSY and SHUTDOWN: how long the peer asked to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** The transaction it is about, in hex, when it is about one: what a caller needs to ask again. */
+  readonly transactionId: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number; transactionId?: string } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SallyportError';
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.transactionId = options.transactionId;
   }
 
   get fault(): Fault {
