@@ -65,8 +65,13 @@ function checkBatch(group: i32, count: i32, length: i32): i32 {
   return bytes;
 }
 
+function checkLengths(first: i32, second: i32): void {
+  check(first >= 0 && second >= 0 && first <= <i32>STAGING_SIZE && second <= <i32>STAGING_SIZE - first);
+}
+
 /** In: `length` bytes. Out: their SHA-256. */
 export function sha256(length: i32): void {
+  checkLengths(length, 0);
   sha256Start();
   sha256Add(STAGING_IN, length);
   sha256Finish(STAGING_OUT);
@@ -75,6 +80,7 @@ export function sha256(length: i32): void {
 
 /** In: key, then data. Out: HMAC-SHA-256. */
 export function hmac(keyLength: i32, length: i32): void {
+  checkLengths(keyLength, length);
   hmacStart(STAGING_IN, keyLength);
   hmacAdd(STAGING_IN + keyLength, length);
   hmacFinish(STAGING_OUT);
@@ -83,6 +89,7 @@ export function hmac(keyLength: i32, length: i32): void {
 
 /** In: pseudorandom key, then info. Out: `length` bytes of HKDF-Expand, 1 to 8160. */
 export function hkdfExpand(prkLength: i32, infoLength: i32, length: i32): void {
+  checkLengths(prkLength, infoLength);
   check(length >= 1 && length <= 8160);
   expand(STAGING_IN, prkLength, STAGING_IN + prkLength, infoLength, STAGING_OUT, length);
   wipeHash();
@@ -94,6 +101,7 @@ export function sha256Begin(): void {
   sha256Start();
 }
 export function sha256Update(length: i32): void {
+  checkLengths(length, 0);
   sha256Add(STAGING_IN, length);
 }
 export function sha256End(): void {
@@ -103,9 +111,11 @@ export function sha256End(): void {
 
 /** In: key. */
 export function hmacBegin(keyLength: i32): void {
+  checkLengths(keyLength, 0);
   hmacStart(STAGING_IN, keyLength);
 }
 export function hmacUpdate(length: i32): void {
+  checkLengths(length, 0);
   hmacAdd(STAGING_IN, length);
 }
 /** Out: the code; the key is kept for another message until hmacEnd. */
