@@ -1,0 +1,91 @@
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { assert, SallyportError } from '../errors.ts';
+import {
+  decodeReceipt,
+  encodeUnsignedReceipt,
+  RECEIPT_KEY_ID_BYTES,
+  RECEIPT_SIGNATURE_BYTES,
+  type Receipt,
+  receiptSignatureInput,
+  transactionHashInput,
+  unsignedPart,
+} from '../wire/receipt.ts';
+
+/** Whoever holds the host key: the ledger gives it messages and gets Ed25519 signatures (RFC 8032, pure). */
+export interface ReceiptSigner {
+  /** 8 bytes. */
+  readonly keyId: Uint8Array;
+  /** 64 bytes. */
+  sign(message: Uint8Array): Uint8Array;
+}
+
+/** docs/PROTOCOL.md section 8: the first 8 bytes of SHA-256("sallyport/1 host key" || public key). */
+export function hostKeyId(publicKey: Uint8Array): Uint8Array {
+  assert(publicKey.length === 32, 'an Ed25519 public key has 32 bytes');
+  return createHash('sha256')
+    .update('sallyport/1 host key\0', 'latin1')
+    .update(publicKey)
+    .digest()
+    .subarray(0, RECEIPT_KEY_ID_BYTES);
+}
+
+/** A signer over an Ed25519 private key, given as KeyObject or PKCS#8 DER. */
+export function createReceiptSigner(privateKey: KeyObject | Uint8Array): ReceiptSigner {
+  const key =
+    privateKey instanceof Uint8Array
+      ? createPrivateKey({ key: Buffer.from(privateKey), format: 'der', type: 'pkcs8' })
+      : privateKey;
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new SallyportError('BAD_ARGUMENT', 'the host key is not an Ed25519 private key');
+  return { keyId: hostKeyId(rawPublicKey(createPublicKey(key))), sign: (message) => sign(null, message, key) };
+}
+
+/** The 32 bytes of an Ed25519 public key. */
+export function rawPublicKey(publicKey: KeyObject): Uint8Array {
+  return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+}
+
+/** body_hash of a transaction document. 32 bytes. */
+export function transactionHash(contentType: string, body: Uint8Array): Uint8Array {
+  return createHash('sha256').update(transactionHashInput(contentType, body)).digest();
+}
+
+/** Signs a receipt for a customer: its wire bytes. */
+export function sealReceipt(
+  signer: ReceiptSigner,
+  customerId: string,
+  fields: Omit<Receipt, 'signature' | 'keyId'>,
+): Uint8Array {
+  const unsigned = encodeUnsignedReceipt({ ...fields, keyId: signer.keyId });
+  const signature = signer.sign(receiptSignatureInput(customerId, unsigned));
+  assert(signature.length === RECEIPT_SIGNATURE_BYTES, 'an Ed25519 signature has 64 bytes');
+  const bytes = new Uint8Array(unsigned.length + signature.length);
+  bytes.set(unsigned);
+  bytes.set(signature, unsigned.length);
+  return bytes;
+}
+
+/** The host keys, present and past, that receipts may be signed by: 32-byte public keys by key id in hexadecimal. */
+export type ReceiptKeys = ReadonlyMap<string, KeyObject>;
+
+/** Host public keys (32 bytes each) as `verifyReceipt` wants them. */
+export function receiptKeys(publicKeys: readonly Uint8Array[]): ReceiptKeys {
+  return new Map(
+    publicKeys.map((raw) => {
+      const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(raw).toString('base64url') };
+      return [Buffer.from(hostKeyId(raw)).toString('hex'), createPublicKey({ key: jwk, format: 'jwk' })] as const;
+    }),
+  );
+}
+
+export type ReceiptVerdict = 'valid' | 'malformed' | 'unknown-key' | 'bad-signature';
+
+/** Whether these bytes are a receipt that one of `keys` signed for this customer. */
+export function verifyReceipt(receiptBytes: Uint8Array, customerId: string, keys: ReceiptKeys): ReceiptVerdict {
+  const receipt = decodeReceipt(receiptBytes);
+  if (receipt === undefined) return 'malformed';
+  const key = keys.get(Buffer.from(receipt.keyId).toString('hex'));
+  if (key === undefined) return 'unknown-key';
+  const message = receiptSignatureInput(customerId, unsignedPart(receiptBytes));
+  return verify(null, message, key, receipt.signature) ? 'valid' : 'bad-signature';
+}
