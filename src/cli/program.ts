@@ -1,0 +1,42 @@
+/** The command tree: what exists, in the order a newcomer needs it. */
+
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { Invocation, Register } from './invocation.ts';
+
+/** Command files, by the heading under which help lists them. */
+const COMMANDS: readonly (readonly [heading: string, registers: readonly Register[]])[] = [];
+
+export function createProgram(invocation: Invocation): Command {
+  const program = new Command('sallyport');
+  program
+    .description(
+      'A security server that gives every customer a second port, fresh keys, and a durable, receipted transaction.',
+    )
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help for a command')
+    .showSuggestionAfterError(true)
+    .configureHelp({ showGlobalOptions: false, styleTitle: (title) => title })
+    .configureOutput({
+      writeOut: (text) => invocation.streams.stdout.write(text),
+      writeErr: (text) => invocation.streams.stderr.write(text),
+      // `main` prints errors, as it prints all others.
+      outputError: () => {},
+      getOutHelpWidth: () => invocation.streams.stdout.columns ?? 100,
+      getErrHelpWidth: () => invocation.streams.stderr.columns ?? 100,
+    })
+    .exitOverride()
+    .addHelpText('after', '\nStart here: sallyport demo     Everything else: sallyport help COMMAND, docs/CLI.md');
+  for (const [heading, registers] of COMMANDS) {
+    program.commandsGroup(heading);
+    for (const register of registers) register(program, invocation);
+  }
+  return program;
+}
+
+/** The package's version; the file is two folders up both as source and as compiled. */
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return (manifest as { readonly version: string }).version;
+}
