@@ -25,3 +25,32 @@ export const RECEIPT_RESULT_BYTES_MAX = 60_000;
 export const TRANSFERS_PER_TRANSACTION_MAX = 1_000;
 /** Free text that travels with a transfer. */
 export const TRANSFER_REFERENCE_BYTES_MAX = 140;
+
+// Ledger.
+/** One commit: large enough that the disk's flush is shared by hundreds of payments, small enough to take tens of milliseconds. */
+export const LEDGER_BATCH_TRANSACTIONS_MAX = 512;
+/** Documents of one commit: bounds the memory of a batch whatever the documents' size. */
+export const LEDGER_BATCH_BYTES_MAX = 8 * 1024 * 1024;
+/** Transactions waiting for the ledger: a few seconds of work at full speed; beyond it BUSY is the honest answer. */
+export const LEDGER_QUEUE_TRANSACTIONS_MAX = 16_384;
+/** Documents waiting for the ledger, together. */
+export const LEDGER_QUEUE_BYTES_MAX = 128 * 1024 * 1024;
+/** Reads (identities, balances, history pages) waiting for the ledger. */
+export const LEDGER_QUEUE_READS_MAX = 16_384;
+/** How often one batch is computed anew because another writer was faster: only an operator's command line competes with a server. */
+export const LEDGER_COMMIT_ATTEMPTS_MAX = 32;
+/** How long a writer waits for another one's lock, in milliseconds: far above any commit, below a customer's patience. */
+export const LEDGER_LOCK_WAIT_MS = 5_000;
+/** The ledger's thread is started again after a delay that doubles from the first to the second of these, in milliseconds. */
+export const LEDGER_RESTART_DELAY_MS_MIN = 100;
+export const LEDGER_RESTART_DELAY_MS_MAX = 5_000;
+/** What a BUSY of the ledger asks a customer to wait, in milliseconds: about the time a full queue takes to drain by half. */
+export const LEDGER_BUSY_RETRY_MS = 1_000;
+/** Keeps the document of a customer's balances far below one answer. */
+export const ACCOUNTS_PER_CUSTOMER_MAX = 100;
+/** Entries of one page of history (docs/PROTOCOL.md section 10). */
+export const HISTORY_PAGE_MAX = 100;
+/** Customers or accounts of one page of a list. */
+export const LIST_PAGE_MAX = 1_000;
+/** The sentence of a refusal (docs/PROTOCOL.md, REFUSAL), in bytes of UTF-8. */
+export const REFUSAL_TEXT_BYTES_MAX = 512;

@@ -80,6 +80,8 @@ export interface AppliedTransfers {
   readonly outcomes: readonly TransferOutcome[];
   /** Those that took effect, in order. */
   readonly committed: readonly CommittedTransfer[];
+  /** The accounts it changed, as they were before: putting them back undoes all of it. */
+  readonly before: ReadonlyMap<string, Account>;
 }
 
 /**
@@ -105,12 +107,13 @@ export function applyTransfers(
       return {
         outcomes: requests.map((_, index) => (index === refusedAt ? outcome : 'linked-transfer-refused')),
         committed: [],
+        before: new Map(),
       };
     }
     const debit = accounts.get(request.debitAccount)!;
     const credit = accounts.get(request.creditAccount)!;
-    if (atomic && !before.has(debit.id)) before.set(debit.id, debit);
-    if (atomic && !before.has(credit.id)) before.set(credit.id, credit);
+    if (!before.has(debit.id)) before.set(debit.id, debit);
+    if (!before.has(credit.id)) before.set(credit.id, credit);
     const debitBalance = debit.balance - request.amount;
     const creditBalance = credit.balance + request.amount;
     assert(debit.limit === undefined || debitBalance >= debit.limit, 'no debit leaves an account below its limit');
@@ -119,7 +122,7 @@ export function applyTransfers(
     accounts.set(credit.id, { ...credit, balance: creditBalance });
     committed.push({ ...request, debitBalance, creditBalance });
   }
-  return { outcomes, committed };
+  return { outcomes, committed, before };
 }
 
 /** Whether a text may travel as a transfer's reference: at most 140 bytes of UTF-8, no control characters, no unpaired surrogate. */

@@ -27,8 +27,8 @@ export interface SnapshotKeys {
 
 /** What one commit writes. */
 export interface WriteSet {
-  /** New journal entries, their sequences following the head's without a gap. */
-  readonly entries: readonly JournalEntry[];
+  /** New journal entries with their chain hashes, their sequences following the head's without a gap. */
+  readonly entries: readonly StoredEntry[];
   /** New or changed accounts and customers, whole. */
   readonly accounts: readonly Account[];
   readonly customers: readonly CustomerRecord[];
@@ -36,9 +36,16 @@ export interface WriteSet {
   readonly head: ChainHead;
 }
 
-/** A journal entry as stored, with the chain hash stored beside it. */
+/** A journal entry with the chain hash stored beside it. */
 export interface StoredEntry {
   readonly entry: JournalEntry;
+  readonly chain: Uint8Array;
+}
+
+/** What a reader finds in the journal: `entry` is undefined when the row is there and its content is gone, which only damage does. */
+export interface ReadEntry {
+  readonly sequence: bigint;
+  readonly entry: JournalEntry | undefined;
   readonly chain: Uint8Array;
 }
 
@@ -52,7 +59,7 @@ export interface StructuralFinding {
 export interface LedgerReader {
   head(): Promise<ChainHead>;
   /** Journal entries with a sequence above `after`, ascending, at most `limit`. */
-  entries(after: bigint, limit: number): Promise<StoredEntry[]>;
+  entries(after: bigint, limit: number): Promise<ReadEntry[]>;
   /** Accounts with an id above `after`, ascending, of one owner when given. */
   accounts(page: { owner?: string; after?: string; limit: number }): Promise<Account[]>;
   customers(page: { after?: string; limit: number }): Promise<CustomerRecord[]>;

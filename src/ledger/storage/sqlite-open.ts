@@ -1,0 +1,152 @@
+import { chmodSync, existsSync, linkSync, rmSync, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { SallyportError } from '../../errors.ts';
+import { LEDGER_LOCK_WAIT_MS } from '../../limits.ts';
+import { APPLICATION_ID, MIGRATIONS } from './migrations.ts';
+import { storageError } from './sqlite-errors.ts';
+
+/** Readable and writable by the account that runs the server alone. */
+const LEDGER_FILE_MODE = 0o600;
+
+/** For reading while others write: no migration, no recovery that writes to the file. */
+export function openReadOnly(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { readOnly: true, timeout: LEDGER_LOCK_WAIT_MS, readBigInts: true });
+  database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;');
+  return database;
+}
+
+/** For reading and writing, with every commit flushed to the disk before it returns. */
+export function openWritable(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: LEDGER_LOCK_WAIT_MS, readBigInts: true });
+  try {
+    database.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA fullfsync = ON;
+      PRAGMA foreign_keys = ON;
+      PRAGMA trusted_schema = OFF;
+      PRAGMA cell_size_check = ON;
+      PRAGMA cache_size = -65536;
+      PRAGMA journal_size_limit = 67108864;
+    `);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return database;
+}
+
+/**
+ * Makes a new ledger under another name and links it into place whole. So a file at `path` was complete once: an empty or short one
+ * is damage, never a beginning.
+ */
+export function createLedgerFile(path: string): void {
+  const unfinished = `${path}.creating-${process.pid}`;
+  rmSync(unfinished, { force: true });
+  try {
+    const database = openWritable(unfinished);
+    try {
+      chmodSync(unfinished, LEDGER_FILE_MODE);
+      database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+      migrate(database);
+    } finally {
+      database.close();
+    }
+    try {
+      linkSync(unfinished, path);
+    } catch (error) {
+      // Another process made the ledger first: that one counts.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  } finally {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(unfinished + suffix, { force: true });
+  }
+}
+
+/** Applies the steps that a ledger lacks, each in a transaction of its own. */
+export function migrate(database: DatabaseSync): void {
+  for (let version = versionOf(database); version < MIGRATIONS.length; version++) {
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      // Another process may have migrated while this one waited for the lock.
+      if (versionOf(database) === version) {
+        database.exec(MIGRATIONS[version]!);
+        database.exec(`PRAGMA user_version = ${version + 1}`);
+      }
+      database.exec('COMMIT');
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+/** Whether there is a ledger at `path`; LEDGER_CORRUPT when there is only a part of one. */
+export function ledgerExists(path: string): boolean {
+  if (existsSync(path)) return true;
+  if (existsSync(`${path}-wal`))
+    throw new SallyportError('LEDGER_CORRUPT', `The ledger ${path} is gone, and its log ${path}-wal is still there.`);
+  return false;
+}
+
+/**
+ * Looks at a ledger without writing to it. Throws LEDGER_CORRUPT or LEDGER_TOO_NEW. `thorough` adds SQLite's own check of every page
+ * and that the head is the journal's last entry.
+ */
+export function inspectLedger(path: string, thorough: boolean): void {
+  if (statSync(path).size === 0)
+    throw new SallyportError('LEDGER_CORRUPT', `The ledger ${path} is empty: it was cut off.`);
+  const database = openReadOnly(path);
+  try {
+    const applicationId = Number(pragma(database, 'application_id'));
+    if (applicationId !== APPLICATION_ID)
+      throw new SallyportError('LEDGER_CORRUPT', `The file ${path} is a SQLite database, but not a Sallyport ledger.`);
+    const version = versionOf(database);
+    if (version > MIGRATIONS.length)
+      throw new SallyportError(
+        'LEDGER_TOO_NEW',
+        `The ledger ${path} has schema version ${version}; this Sallyport knows versions up to ${MIGRATIONS.length}.`,
+      );
+    if (!thorough) return;
+    const damage = database.prepare('PRAGMA quick_check(1)').get()?.quick_check;
+    if (damage !== 'ok')
+      throw new SallyportError('LEDGER_CORRUPT', `The ledger ${path} is damaged: ${String(damage)}.`);
+    if (version > 0 && !headIsLastEntry(database))
+      throw new SallyportError(
+        'LEDGER_CORRUPT',
+        `The head of the ledger ${path} is not the last entry of its journal.`,
+      );
+  } finally {
+    database.close();
+  }
+}
+
+function headIsLastEntry(database: DatabaseSync): boolean {
+  const row = database
+    .prepare(
+      `SELECT (SELECT count(*) FROM head) AS heads, (SELECT count(*) FROM head h WHERE h.sequence = 0) AS empty,
+        (SELECT max(sequence) FROM journal) AS last,
+        (SELECT count(*) FROM head h JOIN journal j ON j.sequence = h.sequence AND j.chain = h.chain
+          WHERE h.sequence = (SELECT max(sequence) FROM journal)) AS linked`,
+    )
+    .get();
+  if (row?.heads !== 1n) return false;
+  return row.last === null ? row.empty === 1n : row.linked === 1n;
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(pragma(database, 'user_version'));
+}
+
+function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): unknown {
+  return database.prepare(`PRAGMA ${name}`).get()?.[name];
+}
+
+/** Runs `work`, turning what SQLite and the file system throw into the product's errors. */
+export function guarded<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw storageError(path, error);
+  }
+}
