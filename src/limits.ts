@@ -44,6 +44,8 @@ export const LEDGER_LOCK_WAIT_MS = 5_000;
 /** The ledger's thread is started again after a delay that doubles from the first to the second of these, in milliseconds. */
 export const LEDGER_RESTART_DELAY_MS_MIN = 100;
 export const LEDGER_RESTART_DELAY_MS_MAX = 5_000;
+/** A batch that takes longer is stuck (in a processor's endless loop): its thread is ended and started again. In milliseconds. */
+export const LEDGER_STALL_MS = 30_000;
 /** What a BUSY of the ledger asks a customer to wait, in milliseconds: about the time a full queue takes to drain by half. */
 export const LEDGER_BUSY_RETRY_MS = 1_000;
 /** Keeps the document of a customer's balances far below one answer. */

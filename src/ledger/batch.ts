@@ -12,7 +12,7 @@ import type { RefusalCode, SubmitResult, SubmittedTransaction } from './service.
 import type { Snapshot, SnapshotKeys, TransactionKey, WriteSet } from './storage/storage.ts';
 import { applyTransfers, isReference, type TransferOutcome, type WorkingAccounts } from './transfers.ts';
 
-/** A processor that threw or broke its contract: for the operator's log, never for the customer. */
+/** A processor that threw or broke its contract, or a bug met at one transaction: for the operator's log, never for the customer. */
 export type ReportProcessorFailure = (contentType: string, cause: unknown) => void;
 
 /** What a transaction needs besides the state of the ledger; computed once, however often the commit is tried. */
@@ -106,6 +106,11 @@ export interface ExecutedBatch {
   readonly writes: WriteSet | undefined;
 }
 
+/** What a customer gets when the server failed at its transaction, and at no other. */
+export function internalRefusal(): SubmitResult {
+  return refusal('INTERNAL', INTERNAL_TEXT);
+}
+
 /** Executes transactions in order over a snapshot: pure but for the signer. */
 export function executeBatch(
   batch: readonly PreparedTransaction[],
@@ -121,7 +126,7 @@ export function executeBatch(
     const stored = snapshot.receipts[index] ?? storedHere.get(key);
     if (stored !== undefined) return replay(stored, prepared.bodyHash);
     const { plan, processor } = prepared;
-    if (plan.kind === 'failed') return refusal('INTERNAL', INTERNAL_TEXT);
+    if (plan.kind === 'failed') return internalRefusal();
     if (plan.kind === 'malformed') return refusal('TRANSACTION_MALFORMED', plan.reason);
     assert(processor !== undefined, 'only a processor makes a plan of transfers');
     const requester = {
@@ -132,7 +137,7 @@ export function executeBatch(
     const answer = answerOf(processor, plan, applied.outcomes, dependencies.report);
     if (answer === undefined) {
       for (const [id, account] of applied.before) accounts.set(id, account);
-      return refusal('INTERNAL', INTERNAL_TEXT);
+      return internalRefusal();
     }
     const { sequence, timeUs } = next(snapshot.head, entries.length, dependencies.timeUs);
     const receipt = sealReceipt(dependencies.signer, transaction.customerId, {

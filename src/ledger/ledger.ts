@@ -19,7 +19,7 @@ import {
   openAccount,
 } from './administration.ts';
 import { formatAmount, quote } from './amounts.ts';
-import { executeBatch, keysOf, prepareTransaction, type ReportProcessorFailure } from './batch.ts';
+import { executeBatch, internalRefusal, keysOf, prepareTransaction, type ReportProcessorFailure } from './batch.ts';
 import type { CustomerRecord, CustomerStatus } from './identity.ts';
 import type { ProcessorRegistry } from './processor-registry.ts';
 import type { ReceiptSigner } from './receipts.ts';
@@ -168,7 +168,25 @@ export class Ledger implements LedgerService {
     await this.#exclusively(() => this.#storage.close());
   }
 
+  /** Commits a part as one batch. When a bug stops it, each of its transactions is tried alone: one cannot hold up the others. */
   async #commitPart(part: readonly SubmittedTransaction[]): Promise<SubmitResult[]> {
+    try {
+      return await this.#commitBatch(part);
+    } catch (error) {
+      if (error instanceof SallyportError) throw error;
+      const [first] = part;
+      assert(first !== undefined, 'no part is empty');
+      if (part.length === 1) {
+        this.#report(first.contentType, error);
+        return [internalRefusal()];
+      }
+      const results: SubmitResult[] = [];
+      for (const transaction of part) results.push(...(await this.#commitPart([transaction])));
+      return results;
+    }
+  }
+
+  async #commitBatch(part: readonly SubmittedTransaction[]): Promise<SubmitResult[]> {
     const prepared = part.map((transaction) => prepareTransaction(transaction, this.#processors, this.#report));
     const keys = keysOf(prepared);
     return this.#untilCommitted(async () => {
