@@ -1,0 +1,29 @@
+/** What a machine hears from and says to the connection it lives on. Both machines of the server and the customer's share these. */
+
+import type { AlertCode } from '../errors.ts';
+import type { Frame } from '../wire/frame.ts';
+
+/** What comes from a connection. `Driver` (driver.ts) makes the first three of bytes. */
+export type ConnectionEvent<Deadline extends string> =
+  | { readonly kind: 'frame'; readonly frame: Frame }
+  /** A header that cannot be allowed to go on. */
+  | { readonly kind: 'frameRefused'; readonly code: AlertCode; readonly what: string }
+  /** Bytes came while the peer had to wait. */
+  | { readonly kind: 'unexpectedBytes' }
+  /** The peer sends no more (FIN). Sockets are half-open: what is still owed can be sent. */
+  | { readonly kind: 'end' }
+  /** The connection is gone: reset, or an error of the socket. */
+  | { readonly kind: 'lost' }
+  /** A deadline that was set and not cleared has passed. */
+  | { readonly kind: 'deadline'; readonly name: Deadline };
+
+/** What is done to a connection. */
+export type ConnectionEffect<Deadline extends string> =
+  | { readonly kind: 'send'; readonly bytes: Uint8Array }
+  /** Send what is owed, then FIN. A `linger` deadline follows: when it passes, or the peer ends too, the machine says `destroy`. */
+  | { readonly kind: 'end' }
+  /** Close at once. No event of this connection is heard after it. */
+  | { readonly kind: 'destroy' }
+  /** Absolute, from now; set again it starts anew. How long each one is belongs to configuration (docs/PROTOCOL.md section 5). */
+  | { readonly kind: 'setDeadline'; readonly name: Deadline }
+  | { readonly kind: 'clearDeadline'; readonly name: Deadline };

@@ -1,0 +1,53 @@
+/** The visible steps of the method, in order, as each side sees them: what the demo shows and the log can. Never a secret. */
+
+export type ServerMethodStep =
+  | 'customer-connected'
+  | 'hello-received'
+  | 'retry-sent'
+  | 'offer-sent'
+  | 'customer-moved'
+  | 'claim-accepted'
+  | 'customer-value-received'
+  | 'shared-value-made'
+  | 'keys-made'
+  | 'profile-received'
+  | 'profile-compared'
+  | 'transaction-decrypted'
+  | 'transaction-processed'
+  | 'query-answered'
+  | 'closed';
+
+export type CustomerMethodStep =
+  | 'connecting'
+  | 'hello-sent'
+  | 'retry-received'
+  | 'offer-received'
+  | 'offer-checked'
+  | 'moving'
+  | 'customer-value-sent'
+  | 'shared-value-made'
+  | 'keys-made'
+  | 'profile-sent'
+  | 'server-finished-checked'
+  | 'identity-verified'
+  | 'transaction-sent'
+  | 'receipt-received'
+  | 'closed';
+
+/** Abbreviated, public values by name: `{ secondPort: 20117, g: '02', p: 'ffffffff…ffffffff (384 bytes)' }`. */
+export type StepDetail = Readonly<Record<string, string | number>>;
+
+export interface StepEffect<Name extends string> {
+  readonly kind: 'step';
+  readonly step: Name;
+  readonly detail: StepDetail;
+}
+
+const SHOWN_BYTES = 4;
+
+/** A public value for a person: its first and last bytes and its length. Never called with a secret. */
+export function abbreviate(bytes: Uint8Array): string {
+  const hex = (part: Uint8Array): string => Buffer.from(part).toString('hex');
+  if (bytes.length <= 2 * SHOWN_BYTES) return hex(bytes);
+  return `${hex(bytes.subarray(0, SHOWN_BYTES))}…${hex(bytes.subarray(-SHOWN_BYTES))} (${bytes.length} bytes)`;
+}

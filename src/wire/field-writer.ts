@@ -1,0 +1,49 @@
+import { assert } from '../errors.ts';
+
+/** One field of a message as it will be written. Lengths are checked where messages are made: a wrong one is a bug here, not a peer's. */
+export type Field = Uint8Array | readonly [width: 1 | 2 | 4, value: number];
+
+/** len8(x). */
+export function len8(bytes: Uint8Array): readonly Field[] {
+  return [[1, bytes.length], bytes];
+}
+
+/** len16(x). */
+export function len16(bytes: Uint8Array): readonly Field[] {
+  return [[2, bytes.length], bytes];
+}
+
+/** len8(x) of ASCII. */
+export function ascii8(text: string): readonly Field[] {
+  return len8(ascii(text));
+}
+
+export function ascii(text: string): Uint8Array {
+  const bytes = Buffer.from(text, 'latin1');
+  assert(
+    bytes.every((byte, index) => byte < 0x80 && text.charCodeAt(index) === byte),
+    'a text of the wire is ASCII',
+  );
+  return bytes;
+}
+
+/** The fields one behind the other, in one allocation of exactly their length. */
+export function joinFields(fields: readonly Field[]): Uint8Array {
+  const bytes = new Uint8Array(fields.reduce((sum, field) => sum + widthOf(field), 0));
+  let at = 0;
+  for (const field of fields) {
+    if (field instanceof Uint8Array) bytes.set(field, at);
+    else writeNumber(bytes, at, field);
+    at += widthOf(field);
+  }
+  return bytes;
+}
+
+function widthOf(field: Field): number {
+  return field instanceof Uint8Array ? field.length : field[0];
+}
+
+function writeNumber(bytes: Uint8Array, at: number, [width, value]: readonly [1 | 2 | 4, number]): void {
+  assert(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * width), `a number fits its ${width} bytes`);
+  for (let index = 0; index < width; index++) bytes[at + index] = Math.floor(value / 2 ** (8 * (width - 1 - index)));
+}
