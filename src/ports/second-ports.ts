@@ -1,0 +1,246 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { assert, SallyportError } from '../errors.ts';
+import { type PortGauges, PortTable, type Quarantine, type SlotState } from './port-table.ts';
+
+/** Where second ports come from: a range of numbers, or `count` ports that the system chooses. */
+export type PortSupply =
+  | { readonly kind: 'range'; readonly first: number; readonly last: number }
+  | { readonly kind: 'system'; readonly count: number };
+
+export interface SecondPortsOptions {
+  readonly host: string;
+  readonly supply: PortSupply;
+  /**
+   * `exclusive`: a port belongs to one session at a time. `shared`: the supply's ports serve any number of sessions, told apart by
+   * session_id, for containers and firewalls that cannot open a range.
+   */
+  readonly mode: 'exclusive' | 'shared';
+  /** Leases that may exist at once in shared mode; in exclusive mode the supply is the limit. */
+  readonly sharedLeasesMax: number;
+  /** A socket was accepted at a second port. `lease` is the one it belongs to, undefined in shared mode. */
+  readonly onConnection: (socket: Socket, lease: PortLease | undefined) => void;
+  /** A port was put in quarantine. */
+  readonly onQuarantine?: (port: number, reason: string) => void;
+  /** A listener failed to accept; it stays open. */
+  readonly onListenerError?: (port: number, error: Error) => void;
+}
+
+/** Sockets that may wait at one leased port; docs/PROTOCOL.md §4.1. */
+export const CANDIDATES_MAX = 4;
+/** A port that another process holds is tried again after this; long enough that a busy range costs next to nothing. */
+const QUARANTINE_MS = 60_000;
+/** Ports tried for one lease when others hold them; beyond it the range is as good as taken. */
+const BIND_TRIES_MAX = 8;
+/** What a customer is told to wait when no port is free: sessions end within seconds. */
+const BUSY_RETRY_AFTER_MS = 1_000;
+/** One customer and three strangers may knock at once; the shared mode's ports serve everybody. */
+const EXCLUSIVE_BACKLOG = 8;
+const SHARED_BACKLOG = 4_096;
+
+/** A second port held for one session. Whoever holds it releases it, once. */
+export class PortLease {
+  readonly port: number;
+  /** Sockets waiting at this port. */
+  readonly candidates = new Set<Socket>();
+  #release: (() => void) | undefined;
+
+  constructor(port: number, release: () => void) {
+    this.port = port;
+    this.#release = release;
+  }
+
+  get released(): boolean {
+    return this.#release === undefined;
+  }
+
+  release(): void {
+    const release = this.#release;
+    assert(release !== undefined, 'a port lease is released once');
+    this.#release = undefined;
+    release();
+  }
+}
+
+interface Slot {
+  /** Undefined in a system supply until the first listen. */
+  port: number | undefined;
+  /** Open, or being opened. */
+  server: Server | undefined;
+  listening: boolean;
+  lease: PortLease | undefined;
+}
+
+/**
+ * The second ports: leases over listeners. A listener is opened when its port is leased for the first time and stays open (3 to 5 kB
+ * and one descriptor each), so that a lease costs no system call afterwards; a connection to a port that is not leased is closed at once.
+ */
+export class SecondPorts {
+  readonly #options: SecondPortsOptions;
+  readonly #table: PortTable;
+  readonly #slots: Slot[];
+  #sharedLeases = 0;
+  #sharedNext = 0;
+  #closed = false;
+
+  constructor(options: SecondPortsOptions, random?: (bound: number) => number) {
+    this.#options = options;
+    const { supply } = options;
+    const count = supply.kind === 'system' ? supply.count : supply.last - supply.first + 1;
+    this.#table = new PortTable(count, random);
+    this.#slots = Array.from({ length: count }, (_, index) => ({
+      port: supply.kind === 'range' ? supply.first + index : undefined,
+      server: undefined,
+      listening: false,
+      lease: undefined,
+    }));
+  }
+
+  /** In exclusive mode, of ports; in shared mode `leased` counts sessions and `slots` is their limit. */
+  get gauges(): PortGauges {
+    if (this.#options.mode === 'exclusive') return this.#table.gauges;
+    const { quarantined } = this.#table.gauges;
+    return {
+      slots: this.#options.sharedLeasesMax,
+      free: this.#options.sharedLeasesMax - this.#sharedLeases,
+      leased: this.#sharedLeases,
+      quarantined,
+    };
+  }
+
+  get quarantined(): readonly (Quarantine & { readonly port: number | undefined })[] {
+    return this.#table.quarantined.map((each) => ({ ...each, port: this.#slots[each.slot]!.port }));
+  }
+
+  /** Listeners open now. */
+  get listeners(): number {
+    return this.#slots.reduce((count, slot) => count + (slot.listening ? 1 : 0), 0);
+  }
+
+  states(): SlotState[] {
+    return this.#slots.map((_, slot) => this.#table.state(slot));
+  }
+
+  /** Opens the listeners of shared mode; in exclusive mode each is opened by its first lease. */
+  async open(): Promise<void> {
+    if (this.#options.mode === 'exclusive') return;
+    for (let count = 0; count < this.#slots.length; count++)
+      await this.#listen(this.#table.lease(performance.now())!, SHARED_BACKLOG);
+  }
+
+  /**
+   * Holds a port that listens. Errors: BUSY when none is free or the process has no descriptor left, SHUTDOWN after close, INTERNAL when
+   * the system refuses for a reason that trying another port does not mend.
+   */
+  async lease(): Promise<PortLease> {
+    if (this.#options.mode === 'shared') return this.#leaseShared();
+    for (let tries = 0; tries < BIND_TRIES_MAX; tries++) {
+      if (this.#closed) throw shutdown();
+      const index = this.#table.lease(performance.now());
+      if (index === undefined) throw busy('every second port is leased');
+      const slot = this.#slots[index]!;
+      if (!slot.listening && !(await this.#listen(index, EXCLUSIVE_BACKLOG))) continue;
+      if (this.#closed) {
+        this.#table.release(index);
+        throw shutdown();
+      }
+      const lease = new PortLease(slot.port!, () => {
+        slot.lease = undefined;
+        this.#table.release(index);
+      });
+      slot.lease = lease;
+      return lease;
+    }
+    throw busy(`${BIND_TRIES_MAX} second ports in a row could not be bound`);
+  }
+
+  /** Closes every listener; leases that are out may still be released. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(
+      this.#slots.map(async (slot) => {
+        const { server } = slot;
+        slot.server = undefined;
+        slot.listening = false;
+        if (server !== undefined) await new Promise((resolve) => server.close(resolve));
+      }),
+    );
+  }
+
+  /** The listening ports in turn. */
+  #leaseShared(): PortLease {
+    if (this.#closed) throw shutdown();
+    if (this.#sharedLeases >= this.#options.sharedLeasesMax) throw busy('every session of the shared ports is leased');
+    const listening = this.#slots.filter((slot) => slot.listening);
+    const slot = listening[this.#sharedNext % listening.length];
+    if (slot === undefined) throw busy('no shared port could be bound');
+    this.#sharedNext += 1;
+    this.#sharedLeases += 1;
+    return new PortLease(slot.port!, () => {
+      this.#sharedLeases -= 1;
+    });
+  }
+
+  /** Opens the listener of a leased slot; false when the port went to quarantine instead. Other failures give the slot back and throw. */
+  #listen(index: number, backlog: number): Promise<boolean> {
+    const slot = this.#slots[index]!;
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(slot, socket));
+    slot.server = server;
+    return new Promise((resolve, reject) => {
+      const refused = (error: NodeJS.ErrnoException): void => {
+        slot.server = undefined;
+        if (error.code === 'EADDRINUSE' || error.code === 'EACCES') {
+          this.#table.quarantine(index, error.code, performance.now() + QUARANTINE_MS);
+          this.#options.onQuarantine?.(slot.port ?? 0, error.code);
+          resolve(false);
+          return;
+        }
+        this.#table.release(index);
+        const outOfDescriptors = error.code === 'EMFILE' || error.code === 'ENFILE' || error.code === 'ENOBUFS';
+        reject(
+          outOfDescriptors
+            ? busy(`no descriptor left for a second port (${error.code})`)
+            : new SallyportError(
+                'INTERNAL',
+                `second port ${slot.port ?? 'of the system'} on ${this.#options.host}: ${error.message}`,
+                { cause: error },
+              ),
+        );
+      };
+      server.once('error', refused);
+      server.listen({ host: this.#options.host, port: slot.port ?? 0, backlog }, () => {
+        const address = server.address();
+        assert(address !== null && typeof address === 'object', 'a TCP listener has a port');
+        slot.port = address.port;
+        slot.listening = true;
+        server.off('error', refused);
+        server.on('error', (error) => this.#options.onListenerError?.(address.port, error));
+        resolve(true);
+      });
+    });
+  }
+
+  #accept(slot: Slot, socket: Socket): void {
+    if (this.#options.mode === 'shared') {
+      this.#options.onConnection(socket, undefined);
+      return;
+    }
+    const { lease } = slot;
+    if (lease === undefined || lease.candidates.size >= CANDIDATES_MAX) {
+      socket.on('error', () => socket.destroy());
+      socket.resetAndDestroy();
+      return;
+    }
+    lease.candidates.add(socket);
+    socket.once('close', () => lease.candidates.delete(socket));
+    this.#options.onConnection(socket, lease);
+  }
+}
+
+function busy(message: string): SallyportError {
+  return new SallyportError('BUSY', message, { retryAfterMs: BUSY_RETRY_AFTER_MS });
+}
+
+function shutdown(): SallyportError {
+  return new SallyportError('SHUTDOWN', 'the second ports are closed', { retryAfterMs: BUSY_RETRY_AFTER_MS });
+}
