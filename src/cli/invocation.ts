@@ -37,10 +37,9 @@ export function jsonOption(): Option {
   return new Option('--json', 'print data, warnings and errors as JSON');
 }
 
-/** The examples that stand below a command's options. */
+/** The examples that stand below a command's options: what for, and the line to type. */
 export function withExamples(command: Command, examples: readonly (readonly [line: string, what: string])[]): void {
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, what]) => `  $ ${line.padEnd(width)}   ${what}`.trimEnd());
+  const lines = examples.map(([line, what]) => `  # ${what}\n  $ ${line}`);
   command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }
 

@@ -3,6 +3,7 @@
  * Colour is node:util's decision (a terminal, no NO_COLOR, or FORCE_COLOR); no text from a peer or a file reaches a terminal raw.
  */
 
+import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import { SallyportError } from '../errors.ts';
@@ -60,6 +61,12 @@ export class Output {
   /** Whether a person watches stderr: progress bars and questions make sense. */
   get interactive(): boolean {
     return this.#streams.stderr.isTTY === true && !this.json;
+  }
+
+  /** An output that says nothing: for the second of several that would all say the same. */
+  silent(): Output {
+    const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+    return new Output({ stdout: nowhere, stderr: nowhere }, this.json);
   }
 
   get columns(): number {

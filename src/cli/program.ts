@@ -2,10 +2,13 @@
 
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerReceipt } from './commands/receipt.ts';
 import type { Invocation, Register } from './invocation.ts';
 
 /** Command files, by the heading under which help lists them. */
-const COMMANDS: readonly (readonly [heading: string, registers: readonly Register[]])[] = [];
+const COMMANDS: readonly (readonly [heading: string, registers: readonly Register[]])[] = [
+  ['Customer:', [registerReceipt]],
+];
 
 export function createProgram(invocation: Invocation): Command {
   const program = new Command('sallyport');

@@ -20,6 +20,8 @@ import { AEAD_NAMES, type CustomerIdentity, DEFAULT_POLICY, GROUP_NAMES, KEM_NAM
 const FILE_VERSION = 1;
 /** Sixteen profile fields of 256 bytes and their JSON, several times over. */
 const FILE_BYTES_MAX = 65_536;
+/** Receipts are asked for again within days; a key lasts for months or years. */
+export const PAST_HOST_KEYS_MAX = 8;
 const OTHERS_MAY_READ = 0o077;
 
 const hexBytes = (length: number, what: string) =>
@@ -58,6 +60,7 @@ const schema = z.strictObject({
   server: z.strictObject({ host: z.string().min(1).max(253), port: z.int().min(1).max(65_535) }),
   hostKey: hexBytes(32, "the server's Ed25519 public key").optional(),
   nextHostKey: hexBytes(32, 'an Ed25519 public key').optional(),
+  pastHostKeys: z.array(hexBytes(32, 'an Ed25519 public key')).max(PAST_HOST_KEYS_MAX).default([]),
   policy: z
     .strictObject({
       trust: z.enum(['pinned', 'tofu']).default(DEFAULT_POLICY.trust),
@@ -100,6 +103,7 @@ export async function readCustomerFile(path: string): Promise<CustomerIdentity> 
     server: file.server,
     hostKey: file.hostKey,
     nextHostKey: file.nextHostKey,
+    pastHostKeys: file.pastHostKeys,
     policy: file.policy,
   };
 }
@@ -160,6 +164,7 @@ export async function rememberHostKeys(path: string, began: CustomerIdentity, le
 export interface HostKeys {
   readonly hostKey: Uint8Array;
   readonly nextHostKey: Uint8Array | undefined;
+  readonly pastHostKeys: readonly Uint8Array[];
 }
 
 function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
@@ -168,7 +173,7 @@ function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean 
 
 function encode(identity: CustomerIdentity): string {
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-  const { hostKey, nextHostKey } = identity;
+  const { hostKey, nextHostKey, pastHostKeys = [] } = identity;
   const file: z.input<typeof schema> = {
     sallyport: 'customer',
     version: FILE_VERSION,
@@ -178,6 +183,7 @@ function encode(identity: CustomerIdentity): string {
     server: identity.server,
     ...(hostKey === undefined ? {} : { hostKey: hex(hostKey) }),
     ...(nextHostKey === undefined ? {} : { nextHostKey: hex(nextHostKey) }),
+    ...(pastHostKeys.length === 0 ? {} : { pastHostKeys: pastHostKeys.map(hex) }),
     policy: {
       trust: identity.policy.trust,
       groups: [...identity.policy.groups],

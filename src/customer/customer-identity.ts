@@ -1,34 +1,26 @@
 /** Who a customer is and what it accepts: the content of a customer file, in memory. */
 
-import { GROUP_NAMES, type GroupName } from '../crypto/groups.ts';
+import { GROUP_NAMES } from '../crypto/groups.ts';
+import { AEAD_IDS, DEFAULT_SUITE_POLICY, KEM_IDS, type SuitePolicy } from '../crypto/suite.ts';
 
-export { GROUP_NAMES, type GroupName };
+export { GROUP_NAMES };
+export const KEM_NAMES = namesOf(KEM_IDS);
+export const AEAD_NAMES = namesOf(AEAD_IDS);
 
-export const KEM_NAMES = ['ML-KEM-768', 'none'] as const;
-export type KemName = (typeof KEM_NAMES)[number];
-
-export const AEAD_NAMES = ['AES-256-GCM', 'ChaCha20-Poly1305'] as const;
-export type AeadName = (typeof AEAD_NAMES)[number];
+function namesOf<Name extends string>(ids: Readonly<Record<Name, number>>): Name[] {
+  return Object.keys(ids) as Name[];
+}
 
 /** What the customer accepts: kept with the pin, so that no server can talk it into less. */
-export interface CustomerPolicy {
+export interface CustomerPolicy extends SuitePolicy {
   /** `pinned`: the host key must be known beforehand. `tofu`: a person decides on first use, then it is pinned. */
   readonly trust: 'pinned' | 'tofu';
-  readonly groups: readonly GroupName[];
-  readonly kems: readonly KemName[];
-  readonly aeads: readonly AeadName[];
   /** Hosts other than the first port's that an offer may name for the second port. */
   readonly secondHosts: readonly string[];
 }
 
 /** Everything at or above the protocol's defaults. */
-export const DEFAULT_POLICY: CustomerPolicy = {
-  trust: 'pinned',
-  groups: ['ffdhe3072', 'ffdhe4096'],
-  kems: ['ML-KEM-768'],
-  aeads: ['AES-256-GCM', 'ChaCha20-Poly1305'],
-  secondHosts: [],
-};
+export const DEFAULT_POLICY: CustomerPolicy = { trust: 'pinned', ...DEFAULT_SUITE_POLICY, secondHosts: [] };
 
 export interface CustomerIdentity {
   readonly customerId: string;
@@ -42,5 +34,7 @@ export interface CustomerIdentity {
   readonly hostKey?: Uint8Array | undefined;
   /** The key that the current one announced as its successor. */
   readonly nextHostKey?: Uint8Array | undefined;
+  /** Keys that were pinned before, newest first: receipts of earlier transactions are signed by them. */
+  readonly pastHostKeys?: readonly Uint8Array[];
   readonly policy: CustomerPolicy;
 }

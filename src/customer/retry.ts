@@ -40,7 +40,8 @@ export function decideRetry(error: SallyportError, attempt: Attempt): RetryDecis
  * authenticated refusal settles it: everything else is unknown, whatever the last error was.
  */
 export function finalError(error: SallyportError, transactionId: string, mayHaveTakenEffect: boolean): SallyportError {
-  if (!mayHaveTakenEffect || error.code === 'OUTCOME_UNKNOWN') return withTransaction(error, transactionId);
+  if (!mayHaveTakenEffect || error.code === 'OUTCOME_UNKNOWN' || error.code === 'BAD_RECEIPT')
+    return withTransaction(error, transactionId);
   return new SallyportError(
     'OUTCOME_UNKNOWN',
     `the outcome of transaction ${transactionId} is not known: ${error.message}`,

@@ -82,7 +82,7 @@ function checkedState(path: string, subject: JournalSubject, content: Uint8Array
   if (state.subject.batch !== subject.batch) {
     throw new SallyportError(
       'BAD_FILE',
-      `the batch file was changed after payments of it were begun; its journal ${path} belongs to the file as it was (SHA-256 ${state.subject.batch.slice(0, 16)}…). Put the file back to go on, and pay what is new as another batch`,
+      `these are not the payments that were begun under the journal ${path}: the batch file, or the account or currency given for it, was changed. Put it back to go on, and pay what is new as another batch`,
     );
   }
   if (state.subject.customer !== subject.customer) {

@@ -1,7 +1,7 @@
 /**
  * The journal of a batch: which transaction id each row has, and which rows have their receipt. JSON Lines, in this order:
  *
- *   {"journal":"sallyport-batch","version":1,"batch":"<SHA-256 of the batch file>","customer":"alice","rows":2}
+ *   {"journal":"sallyport-batch","version":1,"batch":"<SHA-256 of what is paid>","customer":"alice","rows":2}
  *   {"row":1,"id":"<32 hex digits>"}              one for each row, all of them before anything is sent
  *   {"row":2,"id":"<32 hex digits>"}
  *   {"settled":2,"receipt":"<base64>"}            as receipts come, in any order
@@ -16,7 +16,7 @@
 import { ERRORS, type ErrorCode } from '../../errors.ts';
 
 export interface JournalSubject {
-  /** SHA-256 of the batch file, hex. */
+  /** `hashOfBatch`: what is paid. */
   readonly batch: string;
   readonly customer: string;
   readonly rows: number;

@@ -176,7 +176,9 @@ describe('the journal on disk', () => {
 
   it('belongs to one batch, customer and number of rows', async () => {
     await (await openJournal(path, SUBJECT)).close();
-    expect((await failure({ ...SUBJECT, batch: 'cd'.repeat(32) })).message).toContain('the batch file was changed');
+    expect((await failure({ ...SUBJECT, batch: 'cd'.repeat(32) })).message).toContain(
+      'these are not the payments that were begun',
+    );
     expect((await failure({ ...SUBJECT, customer: 'bob' })).message).toContain('belongs to customer alice');
     expect((await failure({ ...SUBJECT, rows: 4 })).message).toContain('has 3 rows and the batch 4');
     await (await openJournal(path, SUBJECT)).close();

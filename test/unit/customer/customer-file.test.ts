@@ -21,6 +21,7 @@ const ALICE: CustomerIdentity = {
   server: { host: '127.0.0.1', port: 7919 },
   hostKey: KEY_1,
   nextHostKey: undefined,
+  pastHostKeys: [],
   policy: DEFAULT_POLICY,
 };
 
@@ -104,11 +105,11 @@ describe('a customer file', () => {
     await createCustomerFile(path, ALICE);
     const anew = { ...ALICE, credential: new Uint8Array(32).fill(9) };
     await replaceCustomerFile(path, anew);
-    await rememberHostKeys(path, ALICE, { hostKey: KEY_1, nextHostKey: KEY_2 });
-    expect(await readCustomerFile(path)).toEqual({ ...anew, nextHostKey: KEY_2 });
+    await rememberHostKeys(path, ALICE, { hostKey: KEY_1, nextHostKey: KEY_2, pastHostKeys: [KEY_3] });
+    expect(await readCustomerFile(path)).toEqual({ ...anew, nextHostKey: KEY_2, pastHostKeys: [KEY_3] });
     // A file that was pinned to another key in the meantime is left alone.
     await replaceCustomerFile(path, { ...anew, hostKey: KEY_3 });
-    await rememberHostKeys(path, ALICE, { hostKey: KEY_2, nextHostKey: undefined });
+    await rememberHostKeys(path, ALICE, { hostKey: KEY_2, nextHostKey: undefined, pastHostKeys: [] });
     expect(await readCustomerFile(path)).toEqual({ ...anew, hostKey: KEY_3 });
   });
 });

@@ -1,0 +1,404 @@
+/** The customer program as an object: transactions that are sent until they have a valid receipt or a typed error. */
+
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { SallyportError } from '../errors.ts';
+import { TRANSACTION_BODY_BYTES_MAX, TRANSACTION_ID_BYTES } from '../limits.ts';
+import { decodeReceipt, isContentType, type ReceiptOutcome } from '../wire/receipt.ts';
+import { type AccountBalance, decodeBalances, decodeHistory, decodeTransferStatus, type History } from './answers.ts';
+import type { HostKeys } from './customer-file.ts';
+import type { CustomerIdentity } from './customer-identity.ts';
+import type {
+  CustomerSession,
+  CustomerStep,
+  QueryRequest,
+  TransactionAnswer,
+  TransactionRequest,
+} from './customer-session.ts';
+import { hostKeyIdOf, type ReceiptEvidence, verifyReceipt } from './receipt-file.ts';
+import { decideRetry, finalError } from './retry.ts';
+import {
+  BALANCES_TYPE,
+  encodeTransfer,
+  faultsOfTransfer,
+  HISTORY_TYPE,
+  TRANSFER_TYPE,
+  type Transfer,
+} from './transfer.ts';
+
+/** A minute outlasts a restart of the server; a person at a terminal sets less. */
+const RETRY_FOR_MS_DEFAULT = 60_000;
+/** An idle session holds one of the server's ports: long enough for the next call of a program, short enough to be polite. */
+const IDLE_MS_DEFAULT = 2_000;
+
+/** Any document for a processor of the server. */
+export interface Document {
+  readonly contentType: string;
+  /** At most 61,440 bytes. */
+  readonly body: Uint8Array;
+  /** 16 bytes, or 32 hexadecimal digits; random when left out. The same id with the same document is the same transaction. */
+  readonly transactionId?: Uint8Array | string;
+}
+
+export interface Payment extends Transfer {
+  readonly transactionId?: Uint8Array | string;
+}
+
+/** A transaction that is settled: the receipt was verified before this was made. */
+export interface Settlement {
+  /** 32 hexadecimal digits. */
+  readonly transactionId: string;
+  /** `refused`: nothing took effect; `partly`: the result says what did. */
+  readonly outcome: ReceiptOutcome;
+  /** Of the transaction in the ledger. */
+  readonly sequence: bigint;
+  readonly committedTimeUs: bigint;
+  readonly resultContentType: string;
+  readonly result: Uint8Array;
+  /** All that `verifyReceipt` and `writeReceiptFile` need. */
+  readonly evidence: ReceiptEvidence;
+}
+
+export interface PaymentSettlement extends Settlement {
+  /** `committed`, or why not: the names are in docs/LEDGER.md. */
+  readonly status: string;
+}
+
+export interface HistoryPage {
+  /** Entries older than this sequence. */
+  readonly before?: string;
+  /** At most 100. */
+  readonly limit?: number;
+}
+
+/** A try that failed and is followed by another. */
+export interface RetryNotice {
+  readonly error: SallyportError;
+  readonly attempt: number;
+  readonly delayMs: number;
+}
+
+export interface CustomerOptions {
+  /** For how long requests are tried again, in milliseconds; 0: one try. Default 60,000. */
+  readonly retryForMs?: number;
+  /** After how many milliseconds without a request the session is closed. Default 2,000. */
+  readonly idleMs?: number;
+  /** For `tofu` customers without a pinned key: whether this host key is to be trusted from now on. Without it, it is not. */
+  readonly confirmHostKey?: (hostKey: Uint8Array) => Promise<boolean>;
+  /** Ends all waiting when it aborts: what was sent and has no receipt by then is OUTCOME_UNKNOWN. */
+  readonly signal?: AbortSignal;
+}
+
+/** What opens sessions for a customer: `SessionClient` over sockets. */
+export type OpenSession = (identity: CustomerIdentity, hooks: SessionHooks) => CustomerSession;
+
+export interface SessionHooks {
+  readonly confirmHostKey: ((hostKey: Uint8Array) => Promise<boolean>) | undefined;
+  readonly onStep: (step: CustomerStep) => void;
+  readonly onHostKeys: (keys: HostKeys) => void;
+}
+
+export interface CustomerEvents {
+  /** Every step of the method, as the session takes it. Holds no secret. */
+  step: [step: CustomerStep];
+  retry: [notice: RetryNotice];
+  /** A valid offer pinned a key for the first time, followed an announced one, or announced the next. */
+  hostKeys: [keys: HostKeys];
+  /** Something that does not stop the work, such as a customer file that could not be updated. */
+  warning: [message: string];
+}
+
+/**
+ * One customer of one server. Requests made together travel together; sessions are opened when needed and closed when idle. Methods may
+ * be called concurrently. Every error is a SallyportError; OUTCOME_UNKNOWN says that a transaction may or may not have taken effect, and
+ * carries the `transactionId` to ask again with.
+ */
+export class Customer extends EventEmitter<CustomerEvents> {
+  #identity: CustomerIdentity;
+  readonly #options: CustomerOptions;
+  readonly #openSession: OpenSession;
+  readonly #remember: ((keys: HostKeys) => Promise<void>) | undefined;
+  #session: CustomerSession | undefined;
+  /** Sessions that carry no more requests and still wait for answers. */
+  readonly #closing = new Set<Promise<void>>();
+  #remembering: Promise<void> = Promise.resolve();
+  #idleTimer: NodeJS.Timeout | undefined;
+  #requests = 0;
+  #closed = false;
+
+  constructor(
+    identity: CustomerIdentity,
+    options: CustomerOptions,
+    openSession: OpenSession,
+    remember?: (keys: HostKeys) => Promise<void>,
+  ) {
+    super();
+    this.#identity = identity;
+    this.#options = options;
+    this.#openSession = openSession;
+    this.#remember = remember;
+  }
+
+  get customerId(): string {
+    return this.#identity.customerId;
+  }
+
+  /** Opens a session and proves both identities, without asking for anything. Requests do this by themselves. */
+  async connect(): Promise<void> {
+    await this.#persist(async () => {
+      const session = this.#currentSession();
+      await session.ready;
+    });
+  }
+
+  /** Pays. A refusal by the ledger is a settlement with another status than `committed`, not an error. */
+  async pay(payment: Payment): Promise<PaymentSettlement> {
+    const { transactionId, ...transfer } = payment;
+    const [fault] = faultsOfTransfer(transfer);
+    if (fault !== undefined) throw new SallyportError('BAD_ARGUMENT', `${fault.field} ${fault.fault}`);
+    const settlement = await this.send({
+      contentType: TRANSFER_TYPE,
+      body: encodeTransfer(transfer),
+      ...(transactionId === undefined ? {} : { transactionId }),
+    });
+    const status = decodeTransferStatus(settlement.result);
+    if (status === undefined) {
+      throw new SallyportError('BAD_RECEIPT', 'the receipt is valid and its result is none of a transfer', {
+        transactionId: settlement.transactionId,
+      });
+    }
+    return { ...settlement, status };
+  }
+
+  /** Sends any document, and asks again with the same id until there is a valid receipt. */
+  async send(document: Document): Promise<Settlement> {
+    const request = transactionRequest(document);
+    const id = hex(request.transactionId);
+    let mayHaveTakenEffect = false;
+    try {
+      return await this.#persist(async () => {
+        const answer = await this.#currentSession().transact(request);
+        if (answer.kind === 'unanswered') {
+          mayHaveTakenEffect ||= answer.sent;
+          throw answer.error;
+        }
+        if (answer.kind === 'refusal') {
+          // These two say that this document was not and will not be processed under this id, whatever became of earlier tries.
+          if (answer.code === 'TRANSACTION_MALFORMED' || answer.code === 'IDEMPOTENCY_CONFLICT')
+            mayHaveTakenEffect = false;
+          throw refusalError(answer);
+        }
+        return this.#settle(request, answer);
+      });
+    } catch (error) {
+      if (error instanceof SallyportError) throw finalError(error, id, mayHaveTakenEffect);
+      throw error;
+    }
+  }
+
+  /** The customer's own accounts, by id. */
+  async balance(): Promise<AccountBalance[]> {
+    return decodeBalances(await this.#ask({ contentType: BALANCES_TYPE, body: new TextEncoder().encode('{}') }, ''));
+  }
+
+  /** A page of the history of one of the customer's own accounts, newest first. NOT_FOUND for any other account. */
+  async history(account: string, page: HistoryPage = {}): Promise<History> {
+    const body = new TextEncoder().encode(JSON.stringify({ account, ...page }));
+    return decodeHistory(await this.#ask({ contentType: HISTORY_TYPE, body }, account));
+  }
+
+  /** Waits for what was asked, says goodbye, and frees the port. The customer can be used no more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#retire();
+    await Promise.all(this.#closing);
+    await this.#remembering;
+  }
+
+  /** `await using customer = …` closes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #ask(request: QueryRequest, account: string): Promise<Uint8Array> {
+    return this.#persist(async () => {
+      const answer = await this.#currentSession().query(request);
+      if (answer.kind === 'unanswered') throw answer.error;
+      if (answer.kind === 'answer') return answer.body;
+      if (answer.code === 'TRANSACTION_MALFORMED' && account !== '') {
+        throw new SallyportError('NOT_FOUND', `${account} is not an account of customer ${this.customerId}`);
+      }
+      throw new SallyportError(answer.code, `the server did not answer the question (${request.contentType})`);
+    });
+  }
+
+  /** Tries until it works, its error is final, or the time for retries is over. */
+  async #persist<Result>(attempt: () => Promise<Result>): Promise<Result> {
+    const began = performance.now();
+    clearTimeout(this.#idleTimer);
+    this.#requests++;
+    try {
+      for (let attempts = 1; ; attempts++) {
+        this.#checkUsable();
+        try {
+          return await attempt();
+        } catch (error) {
+          if (!(error instanceof SallyportError)) throw error;
+          const decision = decideRetry(error, {
+            attempts,
+            elapsedMs: performance.now() - began,
+            retryForMs: this.#options.retryForMs ?? RETRY_FOR_MS_DEFAULT,
+            random: randomBytes(4).readUInt32BE() / 2 ** 32,
+          });
+          if (decision.kind === 'fail' || this.#stopped) throw error;
+          this.emit('retry', { error, attempt: attempts, delayMs: decision.delayMs });
+          await this.#pause(decision.delayMs);
+          if (this.#stopped) throw error;
+        }
+      }
+    } finally {
+      this.#requests--;
+      this.#closeWhenIdle();
+    }
+  }
+
+  get #stopped(): boolean {
+    return this.#closed || this.#options.signal?.aborted === true;
+  }
+
+  #checkUsable(): void {
+    if (this.#closed) throw new SallyportError('BAD_ARGUMENT', 'this Customer was closed');
+    if (this.#options.signal?.aborted === true) throw interrupted();
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    const { signal } = this.#options;
+    try {
+      await wait(delayMs, undefined, signal === undefined ? {} : { signal });
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    }
+  }
+
+  #currentSession(): CustomerSession {
+    if (this.#session?.accepting === true) return this.#session;
+    this.#retire();
+    const session = this.#openSession(this.#identity, {
+      confirmHostKey: this.#options.confirmHostKey,
+      onStep: (step) => this.emit('step', step),
+      onHostKeys: (keys) => this.#learnHostKeys(keys),
+    });
+    this.#session = session;
+    const { signal } = this.#options;
+    if (signal !== undefined) {
+      const abort = (): void => session.abort(interrupted());
+      signal.addEventListener('abort', abort, { once: true });
+      session.ended.then(() => signal.removeEventListener('abort', abort));
+    }
+    return session;
+  }
+
+  /** Lets the session finish by itself: a new request opens another. */
+  #retire(): void {
+    clearTimeout(this.#idleTimer);
+    const session = this.#session;
+    this.#session = undefined;
+    if (session === undefined) return;
+    const closing = session.close();
+    this.#closing.add(closing);
+    closing.then(() => this.#closing.delete(closing));
+  }
+
+  #closeWhenIdle(): void {
+    if (this.#requests > 0 || this.#session === undefined) return;
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => this.#retire(), this.#options.idleMs ?? IDLE_MS_DEFAULT);
+  }
+
+  #learnHostKeys(keys: HostKeys): void {
+    const { hostKey, nextHostKey } = this.#identity;
+    if (sameBytes(hostKey, keys.hostKey) && sameBytes(nextHostKey, keys.nextHostKey)) return;
+    this.#identity = { ...this.#identity, ...keys };
+    this.emit('hostKeys', keys);
+    if (this.#remember === undefined) return;
+    const remember = this.#remember;
+    this.#remembering = this.#remembering
+      .then(() => remember(keys))
+      .catch((error: unknown) => {
+        this.emit(
+          'warning',
+          `the host key could not be remembered: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      });
+  }
+
+  /** The receipt's key may be an earlier one: a transaction asked again after a rotation is answered with the receipt it had. */
+  #settle(request: TransactionRequest, answer: Extract<TransactionAnswer, { kind: 'receipt' }>): Settlement {
+    const id = hex(request.transactionId);
+    const keyId = decodeReceipt(answer.receipt)?.keyId;
+    const known = [answer.hostKey, ...(this.#identity.pastHostKeys ?? [])];
+    const hostKey = known.find((key) => sameBytes(hostKeyIdOf(key), keyId)) ?? answer.hostKey;
+    const evidence: ReceiptEvidence = { customerId: this.customerId, ...request, receipt: answer.receipt, hostKey };
+    const { receipt, checks } = verifyReceipt(evidence);
+    const failed = checks.find(({ passed }) => !passed);
+    if (failed !== undefined || receipt === undefined) {
+      throw new SallyportError('BAD_RECEIPT', `the receipt of transaction ${id} is not valid: ${failed?.detail}`);
+    }
+    return {
+      transactionId: id,
+      outcome: receipt.outcome,
+      sequence: receipt.sequence,
+      committedTimeUs: receipt.committedTimeUs,
+      resultContentType: receipt.resultContentType,
+      result: receipt.result,
+      evidence,
+    };
+  }
+}
+
+/** A fresh transaction id: 16 random bytes, hexadecimal. */
+export function newTransactionId(): string {
+  return randomBytes(TRANSACTION_ID_BYTES).toString('hex');
+}
+
+function transactionRequest({ contentType, body, transactionId }: Document): TransactionRequest {
+  if (!isContentType(contentType)) {
+    throw new SallyportError('BAD_ARGUMENT', 'a content type has 1 to 128 printable ASCII characters');
+  }
+  if (body.length > TRANSACTION_BODY_BYTES_MAX) {
+    throw new SallyportError(
+      'TOO_LARGE',
+      `the document has ${body.length} bytes, and ${TRANSACTION_BODY_BYTES_MAX} fit a transaction`,
+    );
+  }
+  return { transactionId: idBytes(transactionId ?? newTransactionId()), contentType, body };
+}
+
+function idBytes(id: Uint8Array | string): Uint8Array {
+  if (typeof id !== 'string' && id.length === TRANSACTION_ID_BYTES) return id;
+  if (typeof id === 'string' && /^[0-9a-fA-F]{32}$/.test(id)) return new Uint8Array(Buffer.from(id, 'hex'));
+  throw new SallyportError('BAD_ARGUMENT', 'a transaction id has 16 bytes, or 32 hexadecimal digits');
+}
+
+function refusalError({ code, text, retryAfterMs }: Extract<TransactionAnswer, { kind: 'refusal' }>): SallyportError {
+  return new SallyportError(
+    code,
+    text === '' ? `the server refused the transaction (${code})` : `the server refused the transaction: ${text}`,
+    {
+      ...(retryAfterMs === 0 ? {} : { retryAfterMs }),
+    },
+  );
+}
+
+function interrupted(): SallyportError {
+  return new SallyportError('UNREACHABLE', 'interrupted before the server answered');
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -1,0 +1,28 @@
+/** `sallyport/customer`: the customer program as a library. */
+
+export { ERRORS, type ErrorCode, SallyportError } from '../errors.ts';
+export type { AccountBalance, History, HistoryEntry } from './answers.ts';
+export {
+  Customer,
+  type CustomerEvents,
+  type CustomerOptions,
+  type Document,
+  type HistoryPage,
+  newTransactionId,
+  type Payment,
+  type PaymentSettlement,
+  type RetryNotice,
+  type Settlement,
+} from './customer.ts';
+export { createCustomerFile, readCustomerFile } from './customer-file.ts';
+export { type CustomerIdentity, type CustomerPolicy, DEFAULT_POLICY } from './customer-identity.ts';
+export type { CustomerStep } from './customer-session.ts';
+export {
+  type ReceiptCheck,
+  type ReceiptEvidence,
+  type ReceiptVerification,
+  readReceiptFile,
+  verifyReceipt,
+  writeReceiptFile,
+} from './receipt-file.ts';
+export type { Transfer } from './transfer.ts';
