@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
 import { assert, SallyportError } from '../errors.ts';
 import {
   decodeReceipt,
@@ -22,11 +22,8 @@ export interface ReceiptSigner {
 /** docs/PROTOCOL.md section 8: the first 8 bytes of SHA-256("sallyport/1 host key" || public key). */
 export function hostKeyId(publicKey: Uint8Array): Uint8Array {
   assert(publicKey.length === 32, 'an Ed25519 public key has 32 bytes');
-  return createHash('sha256')
-    .update('sallyport/1 host key\0', 'latin1')
-    .update(publicKey)
-    .digest()
-    .subarray(0, RECEIPT_KEY_ID_BYTES);
+  const input = Buffer.concat([Buffer.from('sallyport/1 host key\0', 'latin1'), publicKey]);
+  return hash('sha256', input, 'buffer').subarray(0, RECEIPT_KEY_ID_BYTES);
 }
 
 /** A signer over an Ed25519 private key, given as KeyObject or PKCS#8 DER. */
@@ -47,7 +44,7 @@ export function rawPublicKey(publicKey: KeyObject): Uint8Array {
 
 /** body_hash of a transaction document. 32 bytes. */
 export function transactionHash(contentType: string, body: Uint8Array): Uint8Array {
-  return createHash('sha256').update(transactionHashInput(contentType, body)).digest();
+  return hash('sha256', transactionHashInput(contentType, body), 'buffer');
 }
 
 /** Signs a receipt for a customer: its wire bytes. */
