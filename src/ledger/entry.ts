@@ -58,7 +58,7 @@ export function chainAfter(previous: Uint8Array, entry: JournalEntry): Uint8Arra
   bytes.writeBigUInt64BE(entry.sequence, 0);
   bytes[8] = KIND_BYTE[entry.kind];
   bytes.writeBigUInt64BE(entry.timeUs, 9);
-  return hash.update(bytes).digest();
+  return new Uint8Array(hash.update(bytes).digest());
 }
 
 const PREFIX_BYTES = 17;

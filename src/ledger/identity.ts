@@ -52,7 +52,7 @@ const DUMMY_PEPPER = new Uint8Array(PEPPER_BYTES_MIN).fill(0x5a);
 function fieldDigest(pepper: Uint8Array, customerId: string, field: ProfileField): Uint8Array {
   const id = Buffer.from(customerId, 'utf8');
   const tag = Buffer.from(field.tag, 'utf8');
-  return createHmac('sha256', pepper)
+  const digest = createHmac('sha256', pepper)
     .update('sallyport/1 profile field\0', 'latin1')
     .update(Uint8Array.of(id.length))
     .update(id)
@@ -61,16 +61,18 @@ function fieldDigest(pepper: Uint8Array, customerId: string, field: ProfileField
     .update(Uint8Array.of(field.value.length >>> 8, field.value.length & 0xff))
     .update(field.value)
     .digest();
+  return new Uint8Array(digest);
 }
 
 function credentialDigest(pepper: Uint8Array, customerId: string, credential: Uint8Array): Uint8Array {
   const id = Buffer.from(customerId, 'utf8');
-  return createHmac('sha256', pepper)
+  const digest = createHmac('sha256', pepper)
     .update('sallyport/1 credential\0', 'latin1')
     .update(Uint8Array.of(id.length))
     .update(id)
     .update(credential)
     .digest();
+  return new Uint8Array(digest);
 }
 
 /** The digests to store for a customer, made with the current pepper. The profile must already be canonical (tags ascending, unique). */

@@ -23,7 +23,7 @@ export interface ReceiptSigner {
 export function hostKeyId(publicKey: Uint8Array): Uint8Array {
   assert(publicKey.length === 32, 'an Ed25519 public key has 32 bytes');
   const input = Buffer.concat([Buffer.from('sallyport/1 host key\0', 'latin1'), publicKey]);
-  return hash('sha256', input, 'buffer').subarray(0, RECEIPT_KEY_ID_BYTES);
+  return new Uint8Array(hash('sha256', input, 'buffer').subarray(0, RECEIPT_KEY_ID_BYTES));
 }
 
 /** A signer over an Ed25519 private key, given as KeyObject or PKCS#8 DER. */
@@ -39,12 +39,12 @@ export function createReceiptSigner(privateKey: KeyObject | Uint8Array): Receipt
 
 /** The 32 bytes of an Ed25519 public key. */
 export function rawPublicKey(publicKey: KeyObject): Uint8Array {
-  return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+  return new Uint8Array(Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url'));
 }
 
 /** body_hash of a transaction document. 32 bytes. */
 export function transactionHash(contentType: string, body: Uint8Array): Uint8Array {
-  return hash('sha256', transactionHashInput(contentType, body), 'buffer');
+  return new Uint8Array(hash('sha256', transactionHashInput(contentType, body), 'buffer'));
 }
 
 /** Signs a receipt for a customer: its wire bytes. */

@@ -16,8 +16,8 @@ export function openReadOnly(path: string): DatabaseSync {
 }
 
 /** For reading and writing, with every commit flushed to the disk before it returns. */
-export function openWritable(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: LEDGER_LOCK_WAIT_MS, readBigInts: true });
+export function openWritable(path: string, lockWaitMs: number = LEDGER_LOCK_WAIT_MS): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: lockWaitMs, readBigInts: true });
   try {
     database.exec(`
       PRAGMA journal_mode = WAL;

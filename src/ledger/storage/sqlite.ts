@@ -22,6 +22,8 @@ export interface SqliteStorageOptions {
   readonly readOnly?: boolean;
   /** The file's largest size in pages of 4096 bytes; beyond it commits are LEDGER_UNAVAILABLE and the ledger stays as it was. */
   readonly pagesMax?: number;
+  /** How long a write waits for another process's, in milliseconds; LEDGER_LOCK_WAIT_MS when left out. */
+  readonly lockWaitMs?: number;
 }
 
 /** Idle read connections that are kept. A server reads from one thread, one view at a time; a long export takes another. */
@@ -42,7 +44,7 @@ export class SqliteStorage implements LedgerStorage {
   }
 
   async open(): Promise<void> {
-    const { path, readOnly = false, pagesMax } = this.#options;
+    const { path, readOnly = false, pagesMax, lockWaitMs } = this.#options;
     guarded(path, () => {
       if (!ledgerExists(path)) {
         if (readOnly) throw new SallyportError('NOT_FOUND', `There is no ledger at ${path}.`);
@@ -51,7 +53,7 @@ export class SqliteStorage implements LedgerStorage {
       inspectLedger(path, !readOnly);
       this.#closed = false;
       if (readOnly) return;
-      const database = openWritable(path);
+      const database = openWritable(path, lockWaitMs);
       if (pagesMax !== undefined) database.exec(`PRAGMA max_page_count = ${Math.trunc(pagesMax)}`);
       migrate(database);
       this.#writer = new Writer(database);
