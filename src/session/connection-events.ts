@@ -12,7 +12,7 @@ export type ConnectionEvent<Deadline extends string> =
   | { readonly kind: 'unexpectedBytes' }
   /** The peer sends no more (FIN). Sockets are half-open: what is still owed can be sent. */
   | { readonly kind: 'end' }
-  /** The connection is gone: reset, or an error of the socket. */
+  /** The connection is gone: closed in both directions, reset, or an error of the socket. Always the last event, unless `destroy` was said. */
   | { readonly kind: 'lost' }
   /** A deadline that was set and not cleared has passed. */
   | { readonly kind: 'deadline'; readonly name: Deadline };
@@ -20,9 +20,13 @@ export type ConnectionEvent<Deadline extends string> =
 /** What is done to a connection. */
 export type ConnectionEffect<Deadline extends string> =
   | { readonly kind: 'send'; readonly bytes: Uint8Array }
-  /** Send what is owed, then FIN. A `linger` deadline follows: when it passes, or the peer ends too, the machine says `destroy`. */
+  /**
+   * Send what is owed, then FIN; every deadline set before is void. A `linger` deadline follows: when it passes, or the peer ends too, the
+   * machine says `destroy`. Until then the peer's bytes are read and thrown away, since closing with bytes unread would send a reset
+   * that can overtake our last word.
+   */
   | { readonly kind: 'end' }
-  /** Close at once. No event of this connection is heard after it. */
+  /** Close at once; every deadline is void. No event of this connection is heard after it. */
   | { readonly kind: 'destroy' }
   /** Absolute, from now; set again it starts anew. How long each one is belongs to configuration (docs/PROTOCOL.md section 5). */
   | { readonly kind: 'setDeadline'; readonly name: Deadline }

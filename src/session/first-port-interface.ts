@@ -2,7 +2,7 @@
 
 import type { OfferJob } from '../crypto/offer-keys.ts';
 import type { Suite } from '../crypto/suite.ts';
-import type { Hello } from '../wire/hello.ts';
+import type { ReceivedHello } from '../wire/hello.ts';
 import type { ConnectionEffect, ConnectionEvent } from './connection-events.ts';
 import type { LeasedSession } from './leased-session.ts';
 import type { ServerMethodStep, StepEffect } from './method-steps.ts';
@@ -16,14 +16,19 @@ export type FirstPortState =
   | {
       readonly phase: 'awaitingAdmission';
       readonly helloFrame: Uint8Array;
-      readonly hello: Hello;
+      readonly hello: ReceivedHello;
       readonly suite: Suite;
     }
-  | { readonly phase: 'awaitingLease'; readonly helloFrame: Uint8Array; readonly hello: Hello; readonly suite: Suite }
+  | {
+      readonly phase: 'awaitingLease';
+      readonly helloFrame: Uint8Array;
+      readonly hello: ReceivedHello;
+      readonly suite: Suite;
+    }
   | {
       readonly phase: 'awaitingOffer';
       readonly helloFrame: Uint8Array;
-      readonly hello: Hello;
+      readonly hello: ReceivedHello;
       readonly suite: Suite;
       readonly lease: SecondPortLease;
     }
@@ -62,7 +67,7 @@ export type FirstPortEvent =
   | { readonly kind: 'accepted' }
   /** Answers `admit`. */
   | { readonly kind: 'admission'; readonly verdict: AdmissionVerdict }
-  /** Answers `lease`; after `connection gone` the machine gives a lease that comes too late back by `releaseLease`. */
+  /** Answers `lease`; a lease that comes too late is given back by `releaseLease`. */
   | { readonly kind: 'leased'; readonly lease: SecondPortLease }
   | { readonly kind: 'leaseRefused'; readonly code: 'BUSY' | 'SHUTDOWN' | 'INTERNAL'; readonly retryAfterMs: number }
   /** Answers `makeOffer`: the signed frame and the secrets of the session. */
