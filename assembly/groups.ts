@@ -1,15 +1,16 @@
-// The three groups: where their constants and tables lie, and how the constants are made from p, once, at start.
+// The three groups: where their constants and tables lie, and how the constants are made from p, once, at start. All of it is public.
 //
-//   from     size   constant, n limbs each
-//   0x0000   0x1000 p
-//   0x1000   0x1000 R mod p      (one, in Montgomery form)
-//   0x2000   0x1000 R^2 mod p    (brings a number into Montgomery form)
-//   0x3000   0x1000 2 R mod p    (the generator, in Montgomery form)
-//   0x4000   0x1000 p and p - 1 as big-endian bytes, 512 each
+// A group's constants exist once for each lane count that the build has, at GROUPS + 0x10000 group + 0x4000 log2(lanes):
+//
+//   from     size   constant
+//   0x0040   n      p               (PAD before each, zeros behind)
+//   0x1040   n      R mod p         one, in Montgomery form
+//   0x2040   n      R^2 mod p       brings a number into Montgomery form
+//   0x3040   n      2 R mod p       the generator, in Montgomery form
+// and, at 0xc000 of the group's 0x10000, p and p - 1 as big-endian bytes, 512 each.
 
-import { LIMB_MASK, limbsFromBytes, select, subtract } from './limbs';
-import { GROUPS, GROUP_SIZE, NUMBER_SIZE, SELECTED, TABLES } from './memory';
-import { montgomeryMultiply } from './montgomery';
+import { DIGIT_BYTES, LANES_MAX, digitCount, multiply, numberFromBytes, radixBits, square } from './kernel';
+import { GROUPS, NUMBER_SIZE, PAD, TABLES } from './memory';
 
 export const GROUP_COUNT: i32 = 3;
 
@@ -18,88 +19,88 @@ export function primeBytes(group: i32): i32 {
   return 256 + (group << 7);
 }
 
-/** Limbs of 28 bits such that R > 8p: 74, 110, 147 give R = 2^2072, 2^3080, 2^4116. */
-export function limbCount(group: i32): i32 {
-  return group == 0 ? 74 : group == 1 ? 110 : 147;
-}
-
 /** The bytes of an exponent that the fixed-base table covers: 232, 280, 328 bits, at least RFC 7919's 225, 275, 325. */
 export function tableExponentBytes(group: i32): i32 {
-  return group == 0 ? 29 : group == 1 ? 35 : 41;
+  return 29 + 6 * group;
 }
 
-/** Where a group's fixed-base table begins. The largest, 66 windows of 32 powers of 147 limbs, takes 0x12f000 bytes. */
+/** Where a group's fixed-base table begins. The largest, 66 windows of 32 powers of 80 digits, takes 0x14a000 bytes. */
 export function tableAddress(group: i32): usize {
   return TABLES + (group == 0 ? 0 : group == 1 ? 0x100000 : 0x240000);
 }
 
-export function primeAddress(group: i32): usize {
-  return GROUPS + <usize>group * GROUP_SIZE;
+export function primeAddress(group: i32, lanes: i32): usize {
+  return GROUPS + (<usize>group << 16) + (<usize>(lanes >> 1) << 14) + PAD;
 }
-export function oneAddress(group: i32): usize {
-  return primeAddress(group) + NUMBER_SIZE;
+export function oneAddress(group: i32, lanes: i32): usize {
+  return primeAddress(group, lanes) + NUMBER_SIZE;
 }
-export function squareAddress(group: i32): usize {
-  return primeAddress(group) + 2 * NUMBER_SIZE;
+export function squareAddress(group: i32, lanes: i32): usize {
+  return primeAddress(group, lanes) + 2 * NUMBER_SIZE;
 }
-export function generatorAddress(group: i32): usize {
-  return primeAddress(group) + 3 * NUMBER_SIZE;
+export function generatorAddress(group: i32, lanes: i32): usize {
+  return primeAddress(group, lanes) + 3 * NUMBER_SIZE;
 }
 export function primeBytesAddress(group: i32): usize {
-  return primeAddress(group) + 4 * NUMBER_SIZE;
+  return GROUPS + (<usize>group << 16) + 0xc000;
 }
 export function primeLessOneAddress(group: i32): usize {
   return primeBytesAddress(group) + 512;
 }
 
-/** x = 2 x mod p, for x in [0, p). */
-function double(x: usize, p: usize, n: i32): void {
-  let carry: u64 = 0;
-  for (let i = 0; i < n; i++) {
-    const at = <usize>i << 2;
-    const twice = (<u64>load<u32>(x + at) << 1) + carry;
-    store<u32>(x + at, <u32>(twice & LIMB_MASK));
-    carry = twice >>> 28;
-  }
-  const less = subtract(SELECTED, x, p, n);
-  select(x, less, x, SELECTED, n);
-}
-
-/** x in [0, p] becomes x mod p. */
-export function canonical(x: usize, p: usize, n: i32): void {
-  const less = subtract(SELECTED, x, p, n);
-  select(x, less, x, SELECTED, n);
-}
-
-/** Makes a group's constants from the big-endian prime at `from`. All of it is public. */
+/** Makes a group's constants from the big-endian prime at `from`. */
 export function makeConstants(group: i32, from: usize): void {
-  const n = limbCount(group);
-  const bytes = primeBytes(group);
-  const p = primeAddress(group);
-  const one = oneAddress(group);
-  const square = squareAddress(group);
-  const generator = generatorAddress(group);
-  limbsFromBytes(p, n, from, bytes);
-  memory.copy(primeBytesAddress(group), from, bytes);
-  memory.copy(primeLessOneAddress(group), from, bytes);
-  store<u8>(primeLessOneAddress(group) + bytes - 1, 0xfe);
+  const n = digitCount(group);
+  const length = primeBytes(group);
+  const p = primeAddress(group, 1);
+  const bytes = primeBytesAddress(group);
+  numberFromBytes(p, 1, 0, n, from, length);
+  // fma.ts: p_0 = -1 takes part in no product, and the kernel of one number wants it to be 0.
+  if (ASC_FEATURE_RELAXED_SIMD) store<f64>(p, 0);
 
-  // R mod p: 2^b - p is below p, for p has its top bit set; then double up to R.
-  memory.fill(one, 0, NUMBER_SIZE);
-  subtract(one, one, p, n); // 2^(28 n) - p
-  const topBits = 8 * bytes - 28 * (n - 1); // bits of p in its top limb
-  store<u32>(one + (<usize>(n - 1) << 2), load<u32>(one + (<usize>(n - 1) << 2)) & ((1 << topBits) - 1));
-  for (let i = 8 * bytes; i < 28 * n; i++) double(one, p, n);
+  // 2^b - p, b = 8 |p|, is 0.33 2^(b-64) or less (RFC 7919 appendix A). So R mod p = (2^b - p) 2^(log2 R - b) and twice that are
+  // below p without a reduction: log2 R - b is 24, 8, 48 or 32, 48, 64.
+  const shift = (radixBits(group) >> 3) - length;
+  let carry: u32 = 1;
+  for (let i = length - 1; i >= 0; i--) {
+    carry += <u32>load<u8>(from + i) ^ 0xff;
+    if (i >= shift) store<u8>(bytes + i - shift, <u8>carry);
+    carry >>= 8;
+  }
+  memory.fill(bytes + length - shift, 0, shift);
+  numberFromBytes(oneAddress(group, 1), 1, 0, n, bytes, length);
+  carry = 0;
+  for (let i = length - 1; i >= 0; i--) {
+    carry += <u32>load<u8>(bytes + i) << 1;
+    store<u8>(bytes + i, <u8>carry);
+    carry >>= 8;
+  }
+  numberFromBytes(generatorAddress(group, 1), 1, 0, n, bytes, length);
 
-  memory.copy(generator, one, NUMBER_SIZE);
-  double(generator, p, n);
+  memory.copy(bytes, from, length);
+  memory.copy(primeLessOneAddress(group), from, length);
+  store<u8>(primeLessOneAddress(group) + length - 1, 0xfe);
 
-  // R^2 mod p is 2^(28 n) in Montgomery form: left to right over the (public) bits of 28 n.
-  const exponent = 28 * n;
-  memory.copy(square, one, NUMBER_SIZE);
+  // R^2 mod p is R = 2^(log2 R) in Montgomery form: left to right over the bits of log2 R, with 2 as the base.
+  const exponent = radixBits(group);
+  const power = squareAddress(group, 1);
+  memory.copy(power, oneAddress(group, 1), <usize>n * DIGIT_BYTES);
   for (let bit = 31 - clz(exponent); bit >= 0; bit--) {
-    montgomeryMultiply(square, square, square, p, n);
-    canonical(square, p, n);
-    if ((exponent >> bit) & 1) double(square, p, n);
+    square(1, power, power, p, n);
+    if ((exponent >> bit) & 1) multiply(1, power, power, generatorAddress(group, 1), p, n);
+  }
+
+  for (let lanes = 2; lanes <= LANES_MAX; lanes <<= 1) {
+    spread(primeAddress(group, lanes), p, lanes, n);
+    spread(oneAddress(group, lanes), oneAddress(group, 1), lanes, n);
+    spread(squareAddress(group, lanes), power, lanes, n);
+    spread(generatorAddress(group, lanes), generatorAddress(group, 1), lanes, n);
+  }
+}
+
+/** out = x in every lane. */
+function spread(out: usize, x: usize, lanes: i32, n: i32): void {
+  for (let i = 0; i < n * lanes; i++) {
+    store<f64>(out + (<usize>i << 3), load<f64>(x + (<usize>(i / lanes) << 3)));
   }
 }

@@ -5,39 +5,68 @@
 import { GROUP_COUNT, makeConstants, primeBytes } from './groups';
 import { expand } from './hkdf';
 import { hmacAdd, hmacFinish, hmacRestart, hmacStart } from './hmac';
+import { KERNEL_FEATURES, LANES_MAX, kernelIsExact, lanesFor } from './kernel';
 import { STAGING_IN, STAGING_OUT, STAGING_SIZE, wipeExponentiation, wipeHash } from './memory';
-import { fixedBaseOne, makeTable, variableBaseOne } from './modexp';
+import {
+  STATUS_PEER_VALUE,
+  TABLE_COMB,
+  TABLE_NONE,
+  fixedBasePass,
+  makeTable,
+  peerIsGood,
+  variableBasePass,
+} from './modexp';
 import { sha256Add, sha256Finish, sha256Start } from './sha256';
 
 /** Changes whenever a caller written for the old one could go wrong. */
-export const ABI_VERSION: i32 = 1;
+export const ABI_VERSION: i32 = 2;
 /** Bit 0: SIMD; bit 1: relaxed SIMD fused multiply-add. */
-export const FEATURES: i32 = 0;
+export const FEATURES: i32 = KERNEL_FEATURES;
 /** Numbers that one pass of the kernel carries: a batch that is a multiple of it wastes nothing. */
-export const LANES: i32 = 1;
+export const LANES: i32 = LANES_MAX;
 export const stagingIn: i32 = <i32>STAGING_IN;
 export const stagingOut: i32 = <i32>STAGING_OUT;
 export const stagingSize: i32 = <i32>STAGING_SIZE;
 /** Items in one batch: 32 of 512 bytes of exponent and 512 of peer value fill half of the staging zone. */
 export const BATCH_MAX: i32 = 32;
 
+/** The kind of fixed-base table each group has. */
+const tableKinds = memory.data<i32>([0, 0, 0]);
+
 function check(condition: bool): void {
   if (!condition) unreachable();
 }
 
-/** Staging in: p, big-endian. Makes the group's constants and its fixed-base table; must come before the group's first use. */
+/** Staging in: p, big-endian. Makes the group's constants; must come before the group's first use. */
 export function prepare(group: i32): void {
-  check(group >= 0 && group < GROUP_COUNT);
+  checkGroup(group);
   makeConstants(group, STAGING_IN);
-  makeTable(group);
   wipeExponentiation();
+}
+
+/** Makes the group's fixed-base table of a kind: 0 none, 1 windows, 2 comb. Before it, there is none. */
+export function prepareTable(group: i32, kind: i32): void {
+  checkGroup(group);
+  check(kind >= TABLE_NONE && kind <= TABLE_COMB);
+  makeTable(group, kind);
+  store<i32>(tableKinds + (<usize>group << 2), kind);
+  wipeExponentiation();
+}
+
+/** 1 when multiply-add is fused: the square of 1 + 2^-30 less its rounding is 2^-60 then, and 0 otherwise. Or when none is used. */
+export function multiplyAddIsFused(): i32 {
+  return kernelIsExact();
 }
 
 /** In: count exponents of `length` bytes. Out: count values g^exponent mod p of |p| bytes. */
 export function fixedBase(group: i32, count: i32, length: i32): void {
   const bytes = checkBatch(group, count, length);
-  for (let i = 0; i < count; i++) {
-    fixedBaseOne(group, STAGING_IN + <usize>(i * length), length, STAGING_OUT + <usize>(i * bytes));
+  const kind = load<i32>(tableKinds + (<usize>group << 2));
+  for (let done = 0; done < count; ) {
+    const lanes = lanesFor(count - done);
+    const exponents = STAGING_IN + <usize>(done * length);
+    fixedBasePass(group, lanes, kind, exponents, length, STAGING_OUT + <usize>(done * bytes));
+    done += lanes;
   }
   wipeExponentiation();
 }
@@ -50,16 +79,31 @@ export function variableBase(group: i32, count: i32, length: i32): void {
   const bytes = checkBatch(group, count, length);
   const peers = STAGING_IN + <usize>(count * length);
   const status = STAGING_OUT + <usize>(count * bytes);
+  // A peer's value is public. One that is not good is replaced by 4, so that the pass goes on, and its result is thrown away.
   for (let i = 0; i < count; i++) {
-    const at = <usize>(i * bytes);
-    const exponent = STAGING_IN + <usize>(i * length);
-    store<u8>(status + i, variableBaseOne(group, peers + at, exponent, length, STAGING_OUT + at));
+    const peer = peers + <usize>(i * bytes);
+    const good = peerIsGood(group, peer);
+    store<u8>(status + i, good ? 0 : STATUS_PEER_VALUE);
+    if (good) continue;
+    memory.fill(peer, 0, bytes);
+    store<u8>(peer + bytes - 1, 4);
+  }
+  for (let done = 0; done < count; ) {
+    const lanes = lanesFor(count - done);
+    const exponents = STAGING_IN + <usize>(done * length);
+    const at = <usize>(done * bytes);
+    variableBasePass(group, lanes, peers + at, exponents, length, STAGING_OUT + at, status + done);
+    done += lanes;
   }
   wipeExponentiation();
 }
 
-function checkBatch(group: i32, count: i32, length: i32): i32 {
+function checkGroup(group: i32): void {
   check(group >= 0 && group < GROUP_COUNT);
+}
+
+function checkBatch(group: i32, count: i32, length: i32): i32 {
+  checkGroup(group);
   const bytes = primeBytes(group);
   check(count >= 1 && count <= BATCH_MAX && length >= 1 && length <= bytes);
   return bytes;

@@ -1,4 +1,4 @@
-// Big-endian bytes <-> limbs of 28 bits in u32, least significant first; selection and comparison without branches on the values.
+// Big-endian bytes <-> limbs of 28 bits in u32, least significant first; comparison and reduction without branches on the values.
 
 export const LIMB_BITS: u32 = 28;
 export const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
@@ -37,25 +37,22 @@ export function bytesFromLimbs(to: usize, length: i32, limbs: usize, n: i32): vo
   }
 }
 
-/** out = x - y over n limbs; returns 1 when x < y (out is then x - y + 2^(28 n)), else 0. */
-export function subtract(out: usize, x: usize, y: usize, n: i32): u64 {
+/** x in [0, 2p) becomes x mod p, over n limbs: p is subtracted, and added again under a mask when that went below zero. */
+export function canonicalLimbs(x: usize, p: usize, n: i32): void {
   let borrow: u64 = 0;
   for (let i = 0; i < n; i++) {
     const at = <usize>i << 2;
-    const difference = <u64>load<u32>(x + at) - <u64>load<u32>(y + at) - borrow;
-    store<u32>(out + at, <u32>(difference & LIMB_MASK));
+    const difference = <u64>load<u32>(x + at) - <u64>load<u32>(p + at) - borrow;
+    store<u32>(x + at, <u32>(difference & LIMB_MASK));
     borrow = difference >>> 63;
   }
-  return borrow;
-}
-
-/** out = choice ? x : y over n limbs, choice being 0 or 1; reads both whole, whatever the choice. */
-export function select(out: usize, choice: u64, x: usize, y: usize, n: i32): void {
-  const mask = 0 - <u32>choice;
+  const mask = 0 - borrow;
+  let carry: u64 = 0;
   for (let i = 0; i < n; i++) {
     const at = <usize>i << 2;
-    const other = load<u32>(y + at);
-    store<u32>(out + at, other ^ (mask & (other ^ load<u32>(x + at))));
+    const sum = <u64>load<u32>(x + at) + (<u64>load<u32>(p + at) & mask) + carry;
+    store<u32>(x + at, <u32>(sum & LIMB_MASK));
+    carry = sum >>> LIMB_BITS;
   }
 }
 

@@ -2,15 +2,15 @@
 //
 //   from      size      zone           owner          content                                             secret
 //   0x000000  0x000400  -              nobody         zeros: a null address reads and harms nothing       no
-//   0x000400  0x000c00  static data    compiler       SHA-256 round constants (--memoryBase 1024)         no
+//   0x000400  0x000c00  static data    compiler       constants of SHA-256 and the kernels                no
 //   0x001000  0x001000  HASH           sha256, hmac   states, message schedule, block                     yes, wiped
-//   0x002000  0x001000  EXPONENT       modexp         one exponent, little endian, zero padded            yes, wiped
-//   0x003000  0x00d000  NUMBERS        montgomery     13 numbers of 0x1000 bytes                          yes, wiped
+//   0x002000  0x001000  EXPONENT       modexp         an exponent a lane, little endian, zero padded      yes, wiped
+//   0x003000  0x00d000  NUMBERS        kernel         13 numbers of 0x1000 bytes                          yes, wiped
 //   0x010000  0x010000  WINDOW         modexp         powers of the peer's value, for window selection    yes, wiped
 //   0x020000  0x010000  STAGING_IN     caller         arguments, written by JavaScript                    yes, wiped by the caller
 //   0x030000  0x010000  STAGING_OUT    caller         results, read by JavaScript                         yes, wiped by the caller
-//   0x040000  0x010000  GROUPS         groups         three groups of 0x5000 bytes: p, R mod p, R^2, 2R   no
-//   0x050000  0x400000  TABLES         modexp         fixed-base tables of the three groups               no (public powers of g)
+//   0x040000  0x030000  GROUPS         groups         p, R mod p, R^2, 2R of each group, per lane count   no
+//   0x070000  0x400000  TABLES         modexp         fixed-base tables of the three groups               no (public powers of g)
 //
 // Pages that are never touched cost no resident memory: a customer that uses one group pays for one table.
 
@@ -18,6 +18,7 @@ export const HASH: usize = 0x1000;
 export const HASH_SIZE: usize = 0x1000;
 export const EXPONENT: usize = 0x2000;
 export const EXPONENT_SIZE: usize = 0x1000;
+export const EXPONENT_LANE: usize = 0x400;
 export const NUMBERS: usize = 0x3000;
 export const NUMBER_SIZE: usize = 0x1000;
 export const NUMBERS_SIZE: usize = 0xd000;
@@ -27,15 +28,22 @@ export const STAGING_IN: usize = 0x20000;
 export const STAGING_OUT: usize = 0x30000;
 export const STAGING_SIZE: usize = 0x10000;
 export const GROUPS: usize = 0x40000;
-export const GROUP_SIZE: usize = 0x5000;
-export const TABLES: usize = 0x50000;
+export const TABLES: usize = 0x70000;
 
-/** Numbers in the NUMBERS zone, by what modexp and montgomery keep there. */
-export const ACCUMULATOR: usize = NUMBERS;
-export const SELECTED: usize = NUMBERS + NUMBER_SIZE;
-export const QUOTIENT: usize = NUMBERS + 2 * NUMBER_SIZE;
-export const BASE: usize = NUMBERS + 3 * NUMBER_SIZE;
-export const ONE: usize = NUMBERS + 4 * NUMBER_SIZE;
+/**
+ * Zeros that lie before a number in its slot. The kernel of one number reads a few digits beyond both ends of its second operand and
+ * of p; slots are much longer than numbers, so that there are zeros behind, too.
+ */
+export const PAD: usize = 0x40;
+
+/** Slots of the NUMBERS zone. */
+export const ACCUMULATOR: usize = NUMBERS + PAD;
+export const SELECTED: usize = NUMBERS + NUMBER_SIZE + PAD;
+export const QUOTIENT: usize = NUMBERS + 2 * NUMBER_SIZE + PAD;
+export const BASE: usize = NUMBERS + 3 * NUMBER_SIZE + PAD;
+export const ONE: usize = NUMBERS + 4 * NUMBER_SIZE + PAD;
+export const SCRATCH: usize = NUMBERS + 5 * NUMBER_SIZE + PAD;
+export const BYTES: usize = NUMBERS + 6 * NUMBER_SIZE;
 
 /** Zeros what the last exponentiation left: exponent, numbers, window. Staging belongs to the caller, who wipes what it used. */
 export function wipeExponentiation(): void {

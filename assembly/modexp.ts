@@ -1,10 +1,8 @@
-// Exponentiation by a secret exponent. Trip counts depend on the exponent's length in bytes and the group; every table is read whole
-// for each selection; no branch and no address depends on an exponent's bits.
+// Exponentiation by secret exponents, one a lane. Trip counts depend on the exponents' length in bytes and the group; every table is
+// read whole for each selection; no branch and no address depends on an exponent's bits.
 
 import {
-  canonical,
   generatorAddress,
-  limbCount,
   oneAddress,
   primeAddress,
   primeBytes,
@@ -13,9 +11,10 @@ import {
   tableAddress,
   tableExponentBytes,
 } from './groups';
-import { aboveOne, bytesFromLimbs, lessThan, limbsFromBytes } from './limbs';
-import { ACCUMULATOR, BASE, EXPONENT, NUMBER_SIZE, ONE, SELECTED, WINDOW } from './memory';
-import { montgomeryMultiply } from './montgomery';
+import { DIGIT_BYTES, bytesFromNumber, digitCount, multiply, numberFromBytes, square } from './kernel';
+import { aboveOne, lessThan } from './limbs';
+import { ACCUMULATOR, BASE, EXPONENT, EXPONENT_LANE, NUMBERS, NUMBERS_SIZE, NUMBER_SIZE, ONE, SELECTED, WINDOW } from './memory';
+import { selectLimbs, selectTwo, selectVectors } from './select';
 
 /** An item's status: the result is good, the peer's value is not in 2 to p-2, or the result is 0, 1 or p-1. */
 export const STATUS_OK: u8 = 0;
@@ -26,132 +25,223 @@ export const STATUS_RESULT: u8 = 2;
 const WINDOW_BITS = 4;
 /** Window of the fixed-base method: 32 powers for each 5 bits of the exponent. */
 const FIXED_BITS = 5;
+/** Teeth of the fixed-base comb: 64 powers, one for each set of 6 bits that lie a sixth of the exponent apart. */
+const COMB_TEETH = 6;
 
-/** Copies the secret exponent to EXPONENT, least significant byte first, zeros above. */
-function loadExponent(from: usize, length: i32): void {
-  for (let i = 0; i < length; i++) store<u8>(EXPONENT + i, load<u8>(from + (length - 1 - i)));
-  store<u64>(EXPONENT + length, 0);
-}
+/** How powers of g are made: as those of any base, or from a table. */
+export const TABLE_NONE: i32 = 0;
+export const TABLE_WINDOWS: i32 = 1;
+export const TABLE_COMB: i32 = 2;
 
-/** SELECTED = table[index], reading all `count` entries of n limbs each `stride` bytes apart; index is secret. */
-function selectEntry(table: usize, stride: usize, count: i32, index: u32, n: i32): void {
-  const bytes = <usize>n << 2;
-  for (let at: usize = 0; at < bytes; at += 8) store<u64>(SELECTED + at, 0);
-  for (let entry = 0; entry < count; entry++) {
-    const difference: u64 = <u64>(<u32>entry ^ index);
-    const mask: u64 = 0 - ((difference - 1) >>> 63); // all ones when entry == index
-    const from = table + <usize>entry * stride;
-    for (let at: usize = 0; at < bytes; at += 8) {
-      store<u64>(SELECTED + at, load<u64>(SELECTED + at) | (load<u64>(from + at) & mask));
-    }
+/** Copies each lane's secret exponent to its part of EXPONENT, least significant byte first; above it there are zeros. */
+function loadExponents(lanes: i32, from: usize, length: i32): void {
+  // The kernel of one number reads beyond its operands' ends, where an earlier pass of more lanes may have left digits.
+  if (lanes == 1) memory.fill(NUMBERS, 0, NUMBERS_SIZE);
+  for (let lane = 0; lane < lanes; lane++) {
+    const to = EXPONENT + <usize>lane * EXPONENT_LANE;
+    for (let i = 0; i < length; i++) store<u8>(to + i, load<u8>(from + (length - 1 - i)));
+    from += length;
   }
 }
 
-/** A number's bytes in a table: whole u64, so that selection may go by eights. */
+/** `count` <= 8 bits of the lane's exponent from bit `at`. */
+@inline
+function exponentBits(lane: i32, at: i32, count: i32): u32 {
+  const from = EXPONENT + <usize>lane * EXPONENT_LANE + (at >> 3);
+  return (<u32>load<u16>(from) >>> (at & 7)) & ((1 << count) - 1);
+}
+
+/** A table entry's bytes in one lane: whole 16 bytes, which selection goes by. */
 function entryStride(n: i32): usize {
-  return (<usize>n * 4 + 7) & ~7;
+  return (<usize>n * DIGIT_BYTES + 15) & ~15;
 }
 
-/** ACCUMULATOR = base^exponent, both in Montgomery form; base is any number in [0, 2p). */
-function power(group: i32, base: usize, length: i32): void {
-  const n = limbCount(group);
-  const p = primeAddress(group);
-  const stride = entryStride(n);
-  memory.copy(WINDOW, oneAddress(group), stride);
+/** SELECTED = in each lane the power in WINDOW that the four bits of its exponent from bit `at` say. */
+function selectPower(lanes: i32, stride: usize, n: i32, at: i32): void {
+  const first = exponentBits(0, at, WINDOW_BITS);
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    const second = lanes == 1 ? first : exponentBits(1, at, WINDOW_BITS);
+    selectVectors(WINDOW, stride, 1 << WINDOW_BITS, first, second);
+  } else selectLimbs(WINDOW, stride, 1 << WINDOW_BITS, first, n);
+}
+
+/** SELECTED = in each lane the table's entry of its index; a table of numbers of one lane. */
+function selectFromTable(lanes: i32, table: usize, stride: usize, count: i32, first: u32, second: u32, n: i32): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (lanes == 1) selectVectors(table, stride, count, first, first);
+    else selectTwo(SELECTED, 16, table, stride, count, first, second);
+  } else selectLimbs(table, stride, count, first, n);
+}
+
+/** ACCUMULATOR = base^exponent in each lane, in Montgomery form. */
+function power(group: i32, lanes: i32, base: usize, length: i32): void {
+  const n = digitCount(group);
+  const p = primeAddress(group, lanes);
+  const stride = entryStride(n) * lanes;
+  memory.copy(WINDOW, oneAddress(group, lanes), stride);
   memory.copy(WINDOW + stride, base, stride);
-  for (let i = 2; i < 1 << WINDOW_BITS; i++) {
-    montgomeryMultiply(WINDOW + <usize>i * stride, WINDOW + <usize>(i - 1) * stride, base, p, n);
+  // Even powers are squares; SELECTED is where the kernel may read beyond both ends.
+  for (let i = 2; i < 1 << WINDOW_BITS; i += 2) {
+    const even = WINDOW + <usize>i * stride;
+    memory.copy(SELECTED, WINDOW + (<usize>i >> 1) * stride, stride);
+    square(lanes, even, SELECTED, p, n);
+    multiply(lanes, even + stride, even, base, p, n);
   }
-  for (let i = length - 1; i >= 0; i--) {
-    const byte: u32 = load<u8>(EXPONENT + i);
-    for (let half = 0; half < 2; half++) {
-      const first = i == length - 1 && half == 0;
-      selectEntry(WINDOW, stride, 1 << WINDOW_BITS, (byte >>> (4 - 4 * half)) & 15, n);
-      if (first) {
-        memory.copy(ACCUMULATOR, SELECTED, stride);
-        continue;
-      }
-      for (let s = 0; s < WINDOW_BITS; s++) montgomeryMultiply(ACCUMULATOR, ACCUMULATOR, ACCUMULATOR, p, n);
-      montgomeryMultiply(ACCUMULATOR, ACCUMULATOR, SELECTED, p, n);
+  const windows = length << 1;
+  for (let w = windows - 1; w >= 0; w--) {
+    if (w != windows - 1) {
+      for (let s = 0; s < WINDOW_BITS; s++) square(lanes, ACCUMULATOR, ACCUMULATOR, p, n);
     }
+    selectPower(lanes, stride, n, w * WINDOW_BITS);
+    if (w != windows - 1) multiply(lanes, ACCUMULATOR, ACCUMULATOR, SELECTED, p, n);
+    else memory.copy(ACCUMULATOR, SELECTED, stride);
   }
 }
 
-/** Makes a group's fixed-base table: entry d of window j is g^(d 2^(5j)) in Montgomery form. Public. */
-export function makeTable(group: i32): void {
-  const n = limbCount(group);
-  const p = primeAddress(group);
+/** Makes a group's fixed-base table of the chosen kind. Public. */
+export function makeTable(group: i32, kind: i32): void {
+  if (kind == TABLE_COMB) makeComb(group);
+  if (kind == TABLE_WINDOWS) makeWindows(group);
+}
+
+/** Entry d of window j is g^(d 2^(5j)), in one lane. */
+function makeWindows(group: i32): void {
+  const n = digitCount(group);
+  const p = primeAddress(group, 1);
   const stride = entryStride(n);
   const windows = (tableExponentBytes(group) * 8 + FIXED_BITS - 1) / FIXED_BITS;
   let entry = tableAddress(group);
-  memory.copy(BASE, generatorAddress(group), stride);
+  memory.copy(BASE, generatorAddress(group, 1), stride);
   for (let j = 0; j < windows; j++) {
-    memory.copy(entry, oneAddress(group), stride);
+    memory.copy(entry, oneAddress(group, 1), stride);
     for (let d = 1; d < 1 << FIXED_BITS; d++) {
-      montgomeryMultiply(entry + stride, entry, BASE, p, n);
+      multiply(1, entry + stride, entry, BASE, p, n);
       entry += stride;
     }
-    montgomeryMultiply(BASE, entry, BASE, p, n); // the 31st power times the base is the 32nd
+    multiply(1, BASE, entry, BASE, p, n); // the 31st power times the base is the 32nd
     entry += stride;
   }
 }
 
-/** ACCUMULATOR = g^exponent from the table; length <= tableExponentBytes. */
-function powerOfGenerator(group: i32, length: i32): void {
-  const n = limbCount(group);
-  const p = primeAddress(group);
+/** Bits between neighbouring teeth of the comb. */
+function combSpacing(group: i32): i32 {
+  return (tableExponentBytes(group) * 8 + COMB_TEETH - 1) / COMB_TEETH;
+}
+
+/** Entry e is the product of g^(2^(spacing t)) over the bits t of e, in one lane. */
+function makeComb(group: i32): void {
+  const n = digitCount(group);
+  const p = primeAddress(group, 1);
+  const stride = entryStride(n);
+  const table = tableAddress(group);
+  memory.copy(table, oneAddress(group, 1), stride);
+  memory.copy(BASE, generatorAddress(group, 1), stride);
+  for (let t = 0; t < COMB_TEETH; t++) {
+    const half = <usize>(1 << t) * stride;
+    for (let e: usize = 0; e < half; e += stride) multiply(1, table + half + e, table + e, BASE, p, n);
+    for (let s = 0; s < combSpacing(group); s++) square(1, BASE, BASE, p, n);
+  }
+}
+
+/** ACCUMULATOR = g^exponent in each lane from the windows; length <= tableExponentBytes. */
+function powerByWindows(group: i32, lanes: i32, length: i32): void {
+  const n = digitCount(group);
   const stride = entryStride(n);
   const windows = (length * 8 + FIXED_BITS - 1) / FIXED_BITS;
-  const table = tableAddress(group);
-  memory.copy(ACCUMULATOR, oneAddress(group), stride);
   for (let j = 0; j < windows; j++) {
-    const bit = j * FIXED_BITS;
-    const digit = (<u32>load<u16>(EXPONENT + (bit >> 3)) >>> (bit & 7)) & 31;
-    selectEntry(table + (<usize>j << FIXED_BITS) * stride, stride, 1 << FIXED_BITS, digit, n);
-    montgomeryMultiply(ACCUMULATOR, ACCUMULATOR, SELECTED, p, n);
+    const table = tableAddress(group) + (<usize>j << FIXED_BITS) * stride;
+    const first = exponentBits(0, j * FIXED_BITS, FIXED_BITS);
+    const second = exponentBits(1, j * FIXED_BITS, FIXED_BITS);
+    selectFromTable(lanes, table, stride, 1 << FIXED_BITS, first, second, n);
+    if (j == 0) memory.copy(ACCUMULATOR, SELECTED, stride * lanes);
+    else multiply(lanes, ACCUMULATOR, ACCUMULATOR, SELECTED, primeAddress(group, lanes), n);
   }
 }
 
-/** Writes ACCUMULATOR, out of Montgomery form and canonical, as |p| big-endian bytes. */
-function storeResult(group: i32, to: usize): void {
-  const n = limbCount(group);
-  const p = primeAddress(group);
-  memory.fill(ONE, 0, <usize>n << 2);
-  store<u32>(ONE, 1);
-  montgomeryMultiply(ACCUMULATOR, ACCUMULATOR, ONE, p, n); // <= p: (2p + (R-1) p) / R < p + 1
-  canonical(ACCUMULATOR, p, n);
-  bytesFromLimbs(to, primeBytes(group), ACCUMULATOR, n);
-}
-
-/** |p| bytes at `to` = g^exponent mod p. */
-export function fixedBaseOne(group: i32, exponent: usize, length: i32, to: usize): void {
-  loadExponent(exponent, length);
-  if (length <= tableExponentBytes(group)) powerOfGenerator(group, length);
-  else {
-    memory.copy(BASE, generatorAddress(group), NUMBER_SIZE);
-    power(group, BASE, length);
+/** ACCUMULATOR = g^exponent in each lane from the comb; length <= tableExponentBytes, and the time that of the longest. */
+function powerByComb(group: i32, lanes: i32): void {
+  const n = digitCount(group);
+  const p = primeAddress(group, lanes);
+  const stride = entryStride(n);
+  const spacing = combSpacing(group);
+  for (let at = spacing - 1; at >= 0; at--) {
+    if (at != spacing - 1) square(lanes, ACCUMULATOR, ACCUMULATOR, p, n);
+    let first: u32 = 0;
+    let second: u32 = 0;
+    for (let t = 0; t < COMB_TEETH; t++) {
+      first |= exponentBits(0, at + t * spacing, 1) << t;
+      second |= exponentBits(1, at + t * spacing, 1) << t;
+    }
+    selectFromTable(lanes, tableAddress(group), stride, 1 << COMB_TEETH, first, second, n);
+    if (at != spacing - 1) multiply(lanes, ACCUMULATOR, ACCUMULATOR, SELECTED, p, n);
+    else memory.copy(ACCUMULATOR, SELECTED, stride * lanes);
   }
-  storeResult(group, to);
 }
 
-/** |p| bytes at `to` = peer^exponent mod p, or zeros when the returned status is not STATUS_OK. The peer's value is public. */
-export function variableBaseOne(group: i32, peer: usize, exponent: usize, length: i32, to: usize): u8 {
-  const n = limbCount(group);
+/** Writes each lane of ACCUMULATOR, out of Montgomery form and canonical, as |p| big-endian bytes. */
+function storeResults(group: i32, lanes: i32, to: usize): void {
+  const n = digitCount(group);
+  const length = primeBytes(group);
+  // One, not in Montgomery form: x 1 / R. Its digits but the first are zeros already.
+  for (let lane = 0; lane < lanes; lane++) {
+    if (ASC_FEATURE_RELAXED_SIMD) store<f64>(ONE + (<usize>lane << 3), 1);
+    else store<u32>(ONE, 1);
+  }
+  multiply(lanes, ACCUMULATOR, ACCUMULATOR, ONE, primeAddress(group, lanes), n);
+  for (let lane = 0; lane < lanes; lane++) {
+    bytesFromNumber(to, length, ACCUMULATOR, lanes, lane, n, primeAddress(group, 1));
+    to += length;
+  }
+  memory.fill(ONE, 0, NUMBER_SIZE >> 1);
+}
+
+/** |p| bytes a lane at `to` = g^exponent mod p. */
+export function fixedBasePass(group: i32, lanes: i32, kind: i32, exponents: usize, length: i32, to: usize): void {
+  loadExponents(lanes, exponents, length);
+  if (kind == TABLE_NONE || length > tableExponentBytes(group)) {
+    memory.copy(BASE, generatorAddress(group, lanes), entryStride(digitCount(group)) * lanes);
+    power(group, lanes, BASE, length);
+  } else if (kind == TABLE_COMB) powerByComb(group, lanes);
+  else powerByWindows(group, lanes, length);
+  storeResults(group, lanes, to);
+}
+
+/** RFC 7919 §5.1, SP 800-56A r3 §5.6.2.3.1: 1 < Y < p-1, to be asked before any work is done with Y. */
+export function peerIsGood(group: i32, peer: usize): bool {
+  const length = primeBytes(group);
+  return <bool>(aboveOne(peer, length) & lessThan(peer, primeLessOneAddress(group), length));
+}
+
+/**
+ * |p| bytes a lane at `to` = peer^exponent mod p, and a status byte a lane at `status`; zeros where the status is not STATUS_OK, which
+ * it is from the start for a lane whose peer was not good and whose peer's value is a stand-in.
+ */
+export function variableBasePass(
+  group: i32,
+  lanes: i32,
+  peers: usize,
+  exponents: usize,
+  length: i32,
+  to: usize,
+  status: usize,
+): void {
+  const n = digitCount(group);
   const bytes = primeBytes(group);
-  const primeLessOne = primeLessOneAddress(group);
-  // RFC 7919 §5.1, SP 800-56A r3 §5.6.2.3.1: 1 < Y < p-1, before any work is done with it.
-  if (!(aboveOne(peer, bytes) & lessThan(peer, primeLessOne, bytes))) {
-    memory.fill(to, 0, bytes);
-    return STATUS_PEER_VALUE;
+  loadExponents(lanes, exponents, length);
+  for (let lane = 0; lane < lanes; lane++) {
+    numberFromBytes(BASE, lanes, lane, n, peers + <usize>(lane * bytes), bytes);
   }
-  loadExponent(exponent, length);
-  limbsFromBytes(BASE, n, peer, bytes);
-  montgomeryMultiply(BASE, BASE, squareAddress(group), primeAddress(group), n);
-  power(group, BASE, length);
-  storeResult(group, to);
-  // SP 800-56A r3 §5.7.1.1: Z is neither 0 nor 1 nor p-1. Whether that is so is all that becomes known of Z.
-  const good = aboveOne(to, bytes) & lessThan(to, primeLessOne, bytes);
-  const mask = <u8>(0 - good);
-  for (let i = 0; i < bytes; i++) store<u8>(to + i, load<u8>(to + i) & mask);
-  return <u8>(STATUS_RESULT & ~mask);
+  multiply(lanes, BASE, BASE, squareAddress(group, lanes), primeAddress(group, lanes), n);
+  power(group, lanes, BASE, length);
+  storeResults(group, lanes, to);
+  for (let lane = 0; lane < lanes; lane++) {
+    // SP 800-56A r3 §5.7.1.1: Z is neither 0 nor 1 nor p-1. Whether that is so is all that becomes known of Z.
+    let good = aboveOne(to, bytes) & lessThan(to, primeLessOneAddress(group), bytes);
+    const peerIsBad = load<u8>(status + lane); // public
+    if (peerIsBad) good = 0;
+    else store<u8>(status + lane, STATUS_RESULT & (<u8>good - 1));
+    const mask = <u8>(0 - good);
+    for (let i = 0; i < bytes; i++) store<u8>(to + i, load<u8>(to + i) & mask);
+    to += bytes;
+  }
 }

@@ -4,7 +4,7 @@ import { instantiateSync } from '@assemblyscript/loader';
 import { assert } from '../errors.ts';
 
 /** The ABI this file was written for; assembly/index.ts states the same number. */
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 
 type CoreAbi = {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -16,6 +16,8 @@ type CoreAbi = {
   readonly stagingOut: { readonly value: number };
   readonly stagingSize: { readonly value: number };
   prepare(group: number): void;
+  prepareTable(group: number, kind: number): void;
+  multiplyAddIsFused(): number;
   fixedBase(group: number, count: number, exponentLength: number): void;
   variableBase(group: number, count: number, exponentLength: number): void;
   sha256(length: number): void;

@@ -1,20 +1,20 @@
 /** `sallyport/crypto`: finite-field Diffie-Hellman over the ffdhe groups, SHA-256, HMAC and HKDF on the WebAssembly core. */
 
-import { readFileSync } from 'node:fs';
-import { instantiateCore } from './core.ts';
 import { createHashing, type Hashing } from './core-hash.ts';
-import { createExponentiation, type Exponentiation } from './core-modexp.ts';
-import { GROUPS, type GroupName } from './groups.ts';
+import { createExponentiation, type Exponentiation, type FixedBase } from './core-modexp.ts';
+import { GROUP_NAMES, GROUPS, type GroupName } from './groups.ts';
+import { chooseKernel, type KernelName, type KernelReport } from './kernel.ts';
 
 export type { Hashing } from './core-hash.ts';
-export type { BatchResult, Exponentiation, SharedValueInput } from './core-modexp.ts';
+export type { BatchResult, Exponentiation, FixedBase, SharedValueInput } from './core-modexp.ts';
 export type { GroupName } from './groups.ts';
+export type { KernelName, KernelReport, RejectedKernel } from './kernel.ts';
 
-/** Which kernel runs. */
-export interface KernelReport {
-  readonly name: string;
-  /** Numbers one pass carries: batches of shared values are cheapest in multiples of it. */
-  readonly lanes: number;
+export interface CryptoOptions {
+  /** How powers of g are made; `windows` when not given. */
+  readonly fixedBase?: FixedBase;
+  /** This kernel or none; when not given, the best that passes its self-test. */
+  readonly kernel?: KernelName;
 }
 
 /**
@@ -33,34 +33,34 @@ export interface Crypto extends Exponentiation, Hashing {
 const loaded = new Map<string, Promise<Crypto>>();
 
 /**
- * The core of this thread. May be called any number of times: the instance is made once and shared, which is safe, since every call
- * is synchronous and leaves nothing secret behind.
+ * The core of this thread. May be called any number of times: for the same options the instance is made once and shared, which is
+ * safe, since every call is synchronous and leaves nothing secret behind. Errors: BAD_CONFIGURATION when the kernel asked for does not
+ * pass its self-test here.
  */
-export function loadCrypto(): Promise<Crypto> {
-  const key = 'scalar';
-  const known = loaded.get(key);
-  if (known !== undefined) return known;
-  const promise = Promise.resolve().then(() =>
-    createCrypto(readFileSync(new URL('../../build/scalar.wasm', import.meta.url))),
-  );
-  loaded.set(key, promise);
+export function loadCrypto({ fixedBase = 'windows', kernel }: CryptoOptions = {}): Promise<Crypto> {
+  const key = `${fixedBase} ${kernel ?? 'best'}`;
+  let promise = loaded.get(key);
+  if (promise === undefined) {
+    promise = Promise.resolve().then(() => createCrypto(fixedBase, kernel));
+    loaded.set(key, promise);
+  }
   return promise;
 }
 
-function createCrypto(bytes: Uint8Array<ArrayBuffer>): Crypto {
-  const core = instantiateCore(bytes);
-  const exponentiation = createExponentiation(core);
+function createCrypto(fixedBase: FixedBase, kernel: KernelName | undefined): Crypto {
+  const { core, report } = chooseKernel(kernel);
+  const exponentiation = createExponentiation(core, fixedBase);
   return {
     ...exponentiation,
     ...createHashing(core),
-    kernel: { name: 'scalar', lanes: core.lanes },
-    warmUp: (groups = ['ffdhe2048', 'ffdhe3072', 'ffdhe4096']) => {
+    kernel: report,
+    warmUp: (groups = GROUP_NAMES) => {
       for (const name of groups) warmUpGroup(exponentiation, core.lanes, name);
     },
   };
 }
 
-/** Calls before V8 has optimized the kernel: its budget (13 MB of executed code by default) is used up by a few exponentiations. */
+/** V8 optimizes a function after about 13 MB of executed code by its own count: a few exponentiations of each kind. */
 const WARM_UP_ROUNDS = 8;
 
 function warmUpGroup(exponentiation: Exponentiation, lanes: number, name: GroupName): void {
@@ -69,7 +69,9 @@ function warmUpGroup(exponentiation: Exponentiation, lanes: number, name: GroupN
   const peerPublicValue = new Uint8Array(byteLength).fill(0x5a);
   const pair = { exponent, peerPublicValue };
   for (let round = 0; round < WARM_UP_ROUNDS; round++) {
-    exponentiation.publicValues(name, Array<Uint8Array>(lanes).fill(exponent));
-    exponentiation.sharedValues(name, Array<typeof pair>(lanes).fill(pair));
+    for (const count of lanes === 1 ? [1] : [lanes, 1]) {
+      exponentiation.publicValues(name, Array<Uint8Array>(count).fill(exponent));
+      exponentiation.sharedValues(name, Array<typeof pair>(count).fill(pair));
+    }
   }
 }

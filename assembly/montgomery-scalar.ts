@@ -1,4 +1,4 @@
-// Montgomery arithmetic, scalar: 28-bit limbs, products summed in 64 bits, REDC by product scanning.
+// Montgomery arithmetic for every engine: 28-bit limbs, products summed in 64 bits, REDC by product scanning.
 //
 // R = 2^(28 n). Every number is lazy, in [0, 2p); R > 8p for each group, so
 //   (x y + m p) / R < (4 p^2 + R p) / R <= p (4p/R + 1) < 2p   keeps the range without a conditional subtraction.
@@ -6,14 +6,14 @@
 // p = -1 mod 2^64 for every ffdhe prime (RFC 7919 appendix A: the low 64 bits are ones), so -1/p mod 2^28 is 1 and the quotient's
 // limb is the column's own low limb m; m p_0 = m 2^28 - m cancels it and carries m into the next column.
 //
-// A column sums at most 147 products below 2^56 (2^63.2) for x y and as many for m p, each in an accumulator of its own, plus a carry
+// A column sums at most 148 products below 2^56 (2^63.3) for x y and as many for m p, each in an accumulator of its own, plus a carry
 // below 2^37: neither accumulator overflows 64 bits.
 
 import { LIMB_BITS, LIMB_MASK } from './limbs';
 import { QUOTIENT } from './memory';
 
 /** out = x y / R, for x, y in [0, 2p); out in [0, 2p). p has n limbs. out may be x or y. */
-export function montgomeryMultiply(out: usize, x: usize, y: usize, p: usize, n: i32): void {
+export function multiplyScalar(out: usize, x: usize, y: usize, p: usize, n: i32): void {
   const m = QUOTIENT;
   // Column results above n are the product's; they are written to the quotient's place only after its limb was last read, and
   // copied out at the end, so that out may be x or y.

@@ -1,0 +1,113 @@
+// Selection of a table's entry by a secret index: every entry is read whole, and kept or not by a mask.
+//
+// The vector forms take ten vectors of the number at a time, which with mask, counter and index fill the registers; 40, 60, 80 digits
+// of one or two lanes are 20 to 80 vectors, so that ten always divides.
+
+import { SELECTED } from './memory';
+
+const ONE: u64 = 1;
+
+/** SELECTED = table[index], a table of `count` numbers of n limbs, `stride` bytes apart. */
+export function selectLimbs(table: usize, stride: usize, count: u32, index: u32, n: i32): void {
+  for (let i: usize = 0; i < <usize>n << 2; i += 8) {
+    let value: u64 = 0;
+    let entry = table + i;
+    for (let e: u32 = 0; e < count; e++) {
+      const mask = 0 - ((<u64>(e ^ index) - ONE) >>> 63); // all ones when e == index
+      value |= load<u64>(entry) & mask;
+      entry += stride;
+    }
+    store<u64>(SELECTED + i, value);
+  }
+}
+
+/**
+ * SELECTED = table[index], a table of `count` numbers `stride` bytes apart, of whole vectors: the lower halves of the vectors by the first
+ * index, the upper by the second. For two interleaved numbers those are their indices; for one number give its index twice.
+ */
+export function selectVectors(table: usize, stride: usize, count: i32, first: u32, second: u32): void {
+  const index = i64x2.replace_lane(i64x2.splat(first), 1, second);
+  const one = i64x2.splat(1);
+  for (let at: usize = 0; at < stride; at += 160) {
+    let s0: v128, s1: v128, s2: v128, s3: v128, s4: v128, s5: v128, s6: v128, s7: v128, s8: v128, s9: v128;
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = s9 = i64x2.splat(0);
+    let entry = table + at;
+    let counter = i64x2.splat(0);
+    for (let e = 0; e < count; e++) {
+      const mask = i64x2.eq(counter, index);
+      s0 = v128.or(s0, v128.and(v128.load(entry), mask));
+      s1 = v128.or(s1, v128.and(v128.load(entry, 16), mask));
+      s2 = v128.or(s2, v128.and(v128.load(entry, 32), mask));
+      s3 = v128.or(s3, v128.and(v128.load(entry, 48), mask));
+      s4 = v128.or(s4, v128.and(v128.load(entry, 64), mask));
+      s5 = v128.or(s5, v128.and(v128.load(entry, 80), mask));
+      s6 = v128.or(s6, v128.and(v128.load(entry, 96), mask));
+      s7 = v128.or(s7, v128.and(v128.load(entry, 112), mask));
+      s8 = v128.or(s8, v128.and(v128.load(entry, 128), mask));
+      s9 = v128.or(s9, v128.and(v128.load(entry, 144), mask));
+      counter = i64x2.add(counter, one);
+      entry += stride;
+    }
+    const to = SELECTED + at;
+    v128.store(to, s0);
+    v128.store(to, s1, 16);
+    v128.store(to, s2, 32);
+    v128.store(to, s3, 48);
+    v128.store(to, s4, 64);
+    v128.store(to, s5, 80);
+    v128.store(to, s6, 96);
+    v128.store(to, s7, 112);
+    v128.store(to, s8, 128);
+    v128.store(to, s9, 144);
+  }
+}
+
+/**
+ * Two lanes of SELECTED, `step` bytes from digit to digit, = table[first] and table[second], a table of `count` numbers of one lane,
+ * `stride` bytes apart.
+ */
+export function selectTwo(to: usize, step: usize, table: usize, stride: usize, count: i32, first: u32, second: u32): void {
+  const one = i64x2.splat(1);
+  const firstIndex = i64x2.splat(first);
+  const secondIndex = i64x2.splat(second);
+  for (let at: usize = 0; at < stride; at += 80) {
+    let s0: v128, s1: v128, s2: v128, s3: v128, s4: v128, t0: v128, t1: v128, t2: v128, t3: v128, t4: v128, entry: v128;
+    s0 = s1 = s2 = s3 = s4 = t0 = t1 = t2 = t3 = t4 = i64x2.splat(0);
+    let from = table + at;
+    let counter = i64x2.splat(0);
+    for (let e = 0; e < count; e++) {
+      const firstMask = i64x2.eq(counter, firstIndex);
+      const secondMask = i64x2.eq(counter, secondIndex);
+      entry = v128.load(from);
+      s0 = v128.or(s0, v128.and(entry, firstMask));
+      t0 = v128.or(t0, v128.and(entry, secondMask));
+      entry = v128.load(from, 16);
+      s1 = v128.or(s1, v128.and(entry, firstMask));
+      t1 = v128.or(t1, v128.and(entry, secondMask));
+      entry = v128.load(from, 32);
+      s2 = v128.or(s2, v128.and(entry, firstMask));
+      t2 = v128.or(t2, v128.and(entry, secondMask));
+      entry = v128.load(from, 48);
+      s3 = v128.or(s3, v128.and(entry, firstMask));
+      t3 = v128.or(t3, v128.and(entry, secondMask));
+      entry = v128.load(from, 64);
+      s4 = v128.or(s4, v128.and(entry, firstMask));
+      t4 = v128.or(t4, v128.and(entry, secondMask));
+      counter = i64x2.add(counter, one);
+      from += stride;
+    }
+    to = storeTwo(to, step, s0, t0);
+    to = storeTwo(to, step, s1, t1);
+    to = storeTwo(to, step, s2, t2);
+    to = storeTwo(to, step, s3, t3);
+    to = storeTwo(to, step, s4, t4);
+  }
+}
+
+/** Two digits of two numbers, side by side; returns where the next go. */
+@inline
+function storeTwo(to: usize, step: usize, s: v128, t: v128): usize {
+  v128.store(to, v128.shuffle<u64>(s, t, 0, 2));
+  v128.store(to + step, v128.shuffle<u64>(s, t, 1, 3));
+  return to + 2 * step;
+}
