@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
-import { Customer, fingerprintOf } from '../customer/index.ts';
+import { Customer, hostKeyFingerprint } from '../customer/index.ts';
 import { durationMs, jsonOption } from './invocation.ts';
 import { type Output, printable } from './output.ts';
 import { traceSteps } from './trace.ts';
@@ -64,7 +64,7 @@ export async function openCustomer(
   });
   customer.on('hostKeys', ({ nextHostKey }) => {
     if (nextHostKey !== undefined) {
-      output.note(`the server announced its next host key, ${fingerprintOf(nextHostKey)}; it is remembered`);
+      output.note(`the server announced its next host key, ${hostKeyFingerprint(nextHostKey)}; it is remembered`);
     }
   });
   customer.on('warning', (message) => output.warn(message));
@@ -75,7 +75,7 @@ export async function openCustomer(
 /** Trust on first use is a person's decision: the word must be typed out. */
 async function askForTrust(hostKey: Uint8Array, output: Output): Promise<boolean> {
   output.note('This customer has not met its server before. The server shows the host key');
-  output.note(`  ${fingerprintOf(hostKey)}`);
+  output.note(`  ${hostKeyFingerprint(hostKey)}`);
   output.note('Compare it with what its operator told you ("sallyport keys show" at the server).');
   const questions = createInterface({ input: process.stdin, output: output.stderr });
   try {

@@ -2,12 +2,16 @@
 
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerBalance } from './commands/balance.ts';
+import { registerHistory } from './commands/history.ts';
+import { registerPay } from './commands/pay.ts';
 import { registerReceipt } from './commands/receipt.ts';
+import { registerSend } from './commands/send.ts';
 import type { Invocation, Register } from './invocation.ts';
 
 /** Command files, by the heading under which help lists them. */
 const COMMANDS: readonly (readonly [heading: string, registers: readonly Register[]])[] = [
-  ['Customer:', [registerReceipt]],
+  ['For customers:', [registerPay, registerSend, registerBalance, registerHistory, registerReceipt]],
 ];
 
 export function createProgram(invocation: Invocation): Command {

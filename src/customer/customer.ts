@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
+import { hostKeyId } from '../crypto/identity.ts';
 import { SallyportError } from '../errors.ts';
 import { TRANSACTION_BODY_BYTES_MAX, TRANSACTION_ID_BYTES } from '../limits.ts';
 import { decodeReceipt, isContentType, type ReceiptOutcome } from '../wire/receipt.ts';
@@ -16,7 +17,7 @@ import type {
   TransactionAnswer,
   TransactionRequest,
 } from './customer-session.ts';
-import { hostKeyIdOf, type ReceiptEvidence, verifyReceipt } from './receipt-file.ts';
+import { type ReceiptEvidence, verifyReceipt } from './receipt-file.ts';
 import { decideRetry, finalError } from './retry.ts';
 import {
   BALANCES_TYPE,
@@ -338,7 +339,7 @@ export class Customer extends EventEmitter<CustomerEvents> {
     const id = hex(request.transactionId);
     const keyId = decodeReceipt(answer.receipt)?.keyId;
     const known = [answer.hostKey, ...(this.#identity.pastHostKeys ?? [])];
-    const hostKey = known.find((key) => sameBytes(hostKeyIdOf(key), keyId)) ?? answer.hostKey;
+    const hostKey = known.find((key) => sameBytes(hostKeyId(key), keyId)) ?? answer.hostKey;
     const evidence: ReceiptEvidence = { customerId: this.customerId, ...request, receipt: answer.receipt, hostKey };
     const { receipt, checks } = verifyReceipt(evidence);
     const failed = checks.find(({ passed }) => !passed);

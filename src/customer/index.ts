@@ -1,5 +1,6 @@
 /** `sallyport/customer`: the customer program as a library. */
 
+export { hostKeyFingerprint } from '../crypto/identity.ts';
 export { ERRORS, type ErrorCode, SallyportError } from '../errors.ts';
 export type { AccountBalance, History, HistoryEntry } from './answers.ts';
 export {

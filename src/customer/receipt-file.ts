@@ -3,9 +3,10 @@
  * (docs/PROTOCOL.md section 8).
  */
 
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { hostKeyId, verifyHostSignature } from '../crypto/identity.ts';
 import { SallyportError } from '../errors.ts';
 import { TRANSACTION_BODY_BYTES_MAX } from '../limits.ts';
 import {
@@ -48,11 +49,6 @@ export interface ReceiptVerification {
   readonly receipt: Receipt | undefined;
 }
 
-/** Key id of a host key: the first 8 bytes of SHA-256("sallyport/1 host key" || key). */
-export function hostKeyIdOf(hostKey: Uint8Array): Uint8Array {
-  return createHash('sha256').update('sallyport/1 host key\0', 'latin1').update(hostKey).digest().subarray(0, 8);
-}
-
 /**
  * Checks a receipt against its document, its customer, and its host key, each by itself. With `pinned`, the host key of the evidence must be
  * that one: without it, the checks show only that the evidence agrees with itself.
@@ -87,7 +83,7 @@ export function verifyReceipt(evidence: ReceiptEvidence, pinned?: Uint8Array): R
       ? `${evidence.contentType}, ${evidence.body.length} bytes: the hash in the receipt is theirs`
       : 'the document is not the one that the receipt was made for',
   );
-  const keyMatches = hex(receipt.keyId) === hex(hostKeyIdOf(evidence.hostKey));
+  const keyMatches = hex(receipt.keyId) === hex(hostKeyId(evidence.hostKey));
   check(
     'key',
     keyMatches,
@@ -95,7 +91,7 @@ export function verifyReceipt(evidence: ReceiptEvidence, pinned?: Uint8Array): R
       ? `key id ${hex(receipt.keyId)}`
       : `signed by key id ${hex(receipt.keyId)}, which is not the host key given`,
   );
-  const signed = verifyEd25519(
+  const signed = verifyHostSignature(
     evidence.hostKey,
     receiptSignatureInput(evidence.customerId, unsignedPart(evidence.receipt)),
     receipt.signature,
@@ -112,17 +108,6 @@ export function verifyReceipt(evidence: ReceiptEvidence, pinned?: Uint8Array): R
     check('pinned key', same, same ? 'the host key is the pinned one' : 'the host key is not the pinned one');
   }
   return { valid: checks.every(({ passed }) => passed), checks, receipt };
-}
-
-function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(publicKey).toString('base64url') };
-  try {
-    return verify(null, message, createPublicKey({ key: jwk, format: 'jwk' }), signature);
-  } catch (error) {
-    // 32 bytes that OpenSSL takes for no point at all sign nothing.
-    if (error instanceof Error && 'code' in error) return false;
-    throw error;
-  }
 }
 
 const bytesOf = (encoding: 'hex' | 'base64', bytesMin: number, bytesMax: number) =>

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { BatchRow } from '../../../src/cli/batch/batch-file.ts';
 import { type BatchEnd, type Payer, runBatch } from '../../../src/cli/batch/batch-run.ts';
 import type { SettledRow } from '../../../src/cli/batch/journal.ts';
+import { hostKeyId } from '../../../src/crypto/identity.ts';
 import type { Settlement } from '../../../src/customer/customer.ts';
-import { hostKeyIdOf } from '../../../src/customer/receipt-file.ts';
 import { SallyportError } from '../../../src/errors.ts';
 import { encodeUnsignedReceipt, receiptSignatureInput, transactionHashInput } from '../../../src/wire/receipt.ts';
 
@@ -26,7 +26,7 @@ function settlementOf({ contentType, body, transactionId }: Sent, status: string
     bodyHash: createHash('sha256').update(transactionHashInput(contentType, body)).digest(),
     resultContentType: 'application/json',
     result: Buffer.from(JSON.stringify({ status })),
-    keyId: hostKeyIdOf(HOST_KEY),
+    keyId: hostKeyId(HOST_KEY),
   };
   const unsigned = encodeUnsignedReceipt(fields);
   const signature = sign(null, receiptSignatureInput('alice', unsigned), host.privateKey);

@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { hostKeyId } from '../../../src/crypto/identity.ts';
 import { Customer, type CustomerOptions, type SessionHooks } from '../../../src/customer/customer.ts';
 import { type CustomerIdentity, DEFAULT_POLICY } from '../../../src/customer/customer-identity.ts';
 import type {
@@ -9,7 +10,6 @@ import type {
   TransactionAnswer,
   TransactionRequest,
 } from '../../../src/customer/customer-session.ts';
-import { hostKeyIdOf } from '../../../src/customer/receipt-file.ts';
 import { type ErrorCode, SallyportError } from '../../../src/errors.ts';
 import { encodeUnsignedReceipt, receiptSignatureInput, transactionHashInput } from '../../../src/wire/receipt.ts';
 
@@ -47,7 +47,7 @@ function receiptFor(
     bodyHash: createHash('sha256').update(transactionHashInput(request.contentType, request.body)).digest(),
     resultContentType: 'application/json',
     result: Buffer.from(JSON.stringify(result)),
-    keyId: hostKeyIdOf(host.key),
+    keyId: hostKeyId(host.key),
   });
   const signature = sign(null, receiptSignatureInput('alice', unsigned), host.privateKey);
   return { kind: 'receipt', receipt: new Uint8Array(Buffer.concat([unsigned, signature])), hostKey: HOST.key };

@@ -3,9 +3,9 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hostKeyId } from '../../../src/crypto/identity.ts';
 import {
   encodeReceiptFile,
-  hostKeyIdOf,
   type ReceiptEvidence,
   readReceiptFile,
   verifyReceipt,
@@ -32,7 +32,7 @@ function evidence(): ReceiptEvidence {
     bodyHash: createHash('sha256').update(transactionHashInput(TRANSFER_TYPE, BODY)).digest(),
     resultContentType: 'application/vnd.sallyport.transfer-result+json',
     result: new TextEncoder().encode('{"status":"committed"}'),
-    keyId: hostKeyIdOf(HOST_KEY),
+    keyId: hostKeyId(HOST_KEY),
   });
   const signature = sign(null, receiptSignatureInput('alice', unsigned), host.privateKey);
   return {
