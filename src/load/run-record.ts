@@ -25,7 +25,7 @@ export interface IntervalLatency {
   readonly p90Ns: number;
   readonly p99Ns: number;
   readonly maxNs: number;
-  /** The interval's whole histogram of phase `whole`, when the record keeps them (HDR logs). */
+  /** The whole histogram of the interval, when the record keeps them (for HDR logs). */
   readonly histogram?: string;
 }
 
