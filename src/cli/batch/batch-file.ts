@@ -5,7 +5,7 @@
 
 import { parse } from 'csv-parse/sync';
 import { faultsOfTransfer, type Transfer, type TransferField } from '../../customer/transfer.ts';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../../nearest.ts';
 
 /** What a person still reads; the rest is counted. */
 export const BATCH_FAULTS_SHOWN_MAX = 20;
