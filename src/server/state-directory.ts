@@ -1,0 +1,251 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { rawHostPublicKey } from '../crypto/identity.ts';
+import { assert, SallyportError } from '../errors.ts';
+
+/**
+ * The server's state on disk.
+ *
+ *   host-key.pem            Ed25519, PKCS #8; signs offers and receipts          0600
+ *   next-host-key.pem       the key that will follow, announced in every OFFER   0600, only during a change
+ *   retired-host-keys       public keys of the past, base64, a line each: their receipts stay verifiable
+ *   pepper.1, pepper.2 ...  32 bytes; the highest keys new enrolments            0600
+ *   ledger.sqlite           accounts, transactions, receipts, enrolled digests: no secret without a pepper
+ *
+ * The directory is 0700. Files are written whole: to a temporary name, synced, then linked or renamed into place.
+ */
+export interface StateDirectory {
+  readonly path: string;
+  readonly ledgerPath: string;
+  readonly hostKey: KeyObject;
+  /** Ed25519 public key, 32 bytes. */
+  readonly hostPublicKey: Uint8Array;
+  readonly nextHostKey: KeyObject | undefined;
+  /** Public keys, 32 bytes each, newest last. */
+  readonly retiredHostKeys: readonly Uint8Array[];
+  /** By version; secret. */
+  readonly peppers: ReadonlyMap<number, Uint8Array>;
+  /** The version that new enrolments use. */
+  readonly pepperVersion: number;
+  /** What was made by this opening: nothing, when all was there. */
+  readonly created: readonly string[];
+}
+
+const HOST_KEY = 'host-key.pem';
+const NEXT_HOST_KEY = 'next-host-key.pem';
+const RETIRED_HOST_KEYS = 'retired-host-keys';
+const LEDGER = 'ledger.sqlite';
+const PEPPER_BYTES = 32;
+const OTHERS = 0o077;
+
+/**
+ * Opens the directory, making what is missing when `create` is given. Errors: NOT_FOUND (no state there), BAD_FILE (permissions that let
+ * others read a secret, or a damaged file): what is there is never overwritten.
+ */
+export function openStateDirectory(path: string, options: { readonly create?: boolean } = {}): StateDirectory {
+  const created: string[] = [];
+  const ensure = (name: string, make: () => Buffer): void => {
+    if (existsSync(join(path, name))) return;
+    if (options.create !== true) throw notFound(join(path, name));
+    const bytes = make();
+    // Two processes that start at once: the second finds the file there and uses it.
+    if (writeNew(path, name, bytes)) created.push(join(path, name));
+    bytes.fill(0);
+  };
+  if (!existsSync(path)) {
+    if (options.create !== true) throw notFound(path);
+    attempt(path, 'made', () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+    created.push(path);
+  }
+  ensure(HOST_KEY, newHostKey);
+  if (pepperVersions(path).length === 0) ensure('pepper.1', () => randomBytes(PEPPER_BYTES));
+  const hostKey = readHostKey(join(path, HOST_KEY));
+  const peppers = new Map(
+    pepperVersions(path).map((version) => [version, readPepper(join(path, `pepper.${version}`))]),
+  );
+  const next = join(path, NEXT_HOST_KEY);
+  return {
+    path,
+    ledgerPath: join(path, LEDGER),
+    hostKey,
+    hostPublicKey: rawHostPublicKey(hostKey),
+    nextHostKey: existsSync(next) ? readHostKey(next) : undefined,
+    retiredHostKeys: readRetired(join(path, RETIRED_HOST_KEYS)),
+    peppers,
+    pepperVersion: Math.max(...peppers.keys()),
+    created,
+  };
+}
+
+/** Makes the key that will follow the host key; servers announce it from their next start or reload. ALREADY_EXISTS when there is one. */
+export function announceNextHostKey(path: string): Uint8Array {
+  const bytes = newHostKey();
+  if (!writeNew(path, NEXT_HOST_KEY, bytes))
+    throw new SallyportError(
+      'ALREADY_EXISTS',
+      `${join(path, NEXT_HOST_KEY)} is announced already: complete or cancel that change first`,
+    );
+  bytes.fill(0);
+  return rawHostPublicKey(readHostKey(join(path, NEXT_HOST_KEY)));
+}
+
+/** Takes the announced key into use; the old one's public half is kept for its receipts. NOT_FOUND when none was announced. */
+export function adoptNextHostKey(path: string): { readonly retired: Uint8Array; readonly current: Uint8Array } {
+  const next = join(path, NEXT_HOST_KEY);
+  if (!existsSync(next)) throw notFound(next);
+  const current = rawHostPublicKey(readHostKey(next));
+  const retired = rawHostPublicKey(readHostKey(join(path, HOST_KEY)));
+  // First the public key of the past, then the change: cut off between the two, the old key stays in use and is listed once more.
+  const known = readRetired(join(path, RETIRED_HOST_KEYS)).filter((key) => Buffer.compare(key, retired) !== 0);
+  const lines = [...known, retired].map((key) => `${Buffer.from(key).toString('base64')}\n`);
+  replace(path, RETIRED_HOST_KEYS, Buffer.from(lines.join('')));
+  attempt(next, 'renamed', () => renameSync(next, join(path, HOST_KEY)));
+  syncDirectory(path);
+  return { retired, current };
+}
+
+/** Forgets the announced key. NOT_FOUND when there is none. */
+export function cancelNextHostKey(path: string): void {
+  const next = join(path, NEXT_HOST_KEY);
+  if (!existsSync(next)) throw notFound(next);
+  attempt(next, 'removed', () => rmSync(next));
+  syncDirectory(path);
+}
+
+function newHostKey(): Buffer {
+  return Buffer.from(generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }));
+}
+
+function readHostKey(path: string): KeyObject {
+  const bytes = readSecret(path);
+  try {
+    const key = createPrivateKey(bytes);
+    assert(key.asymmetricKeyType === 'ed25519', 'a host key is an Ed25519 key');
+    return key;
+  } catch {
+    // Not passed on: the cause of a parse error may quote the file.
+    throw new SallyportError('BAD_FILE', `${path} is not an Ed25519 private key in PEM; restore it from a backup`);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+function readPepper(path: string): Uint8Array {
+  const bytes = readSecret(path);
+  if (bytes.length === PEPPER_BYTES) return bytes;
+  throw new SallyportError(
+    'BAD_FILE',
+    `${path} has ${bytes.length} bytes and a pepper has ${PEPPER_BYTES}; restore it from a backup`,
+  );
+}
+
+function readSecret(path: string): Buffer {
+  return attempt(path, 'read', () => {
+    const mode = statSync(path).mode & 0o777;
+    if ((mode & OTHERS) !== 0) {
+      const shown = mode.toString(8).padStart(4, '0');
+      throw new SallyportError(
+        'BAD_FILE',
+        `${path} has mode ${shown}, which lets others read it; run chmod 600 ${path}, and rotate it if somebody may have`,
+      );
+    }
+    return readFileSync(path);
+  });
+}
+
+function readRetired(path: string): Uint8Array[] {
+  if (!existsSync(path)) return [];
+  const lines = attempt(path, 'read', () => readFileSync(path, 'utf8')).split('\n');
+  return lines
+    .filter((line) => line !== '')
+    .map((line) => {
+      const key = Buffer.from(line, 'base64');
+      if (key.length !== 32)
+        throw new SallyportError('BAD_FILE', `${path}: a line is not a public key of 32 bytes in base64`);
+      return new Uint8Array(key);
+    });
+}
+
+function pepperVersions(path: string): number[] {
+  return attempt(path, 'read', () => readdirSync(path))
+    .map((name) => /^pepper\.([1-9]\d{0,8})$/.exec(name)?.[1])
+    .filter((version) => version !== undefined)
+    .map(Number);
+}
+
+/** Writes a file that is not there yet, whole and durable; false when it is there by now. */
+function writeNew(path: string, name: string, bytes: Buffer): boolean {
+  const temporary = writeTemporary(path, name, bytes);
+  try {
+    linkSync(temporary, join(path, name));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw fileError(join(path, name), 'written', error);
+  } finally {
+    unlinkSync(temporary);
+    syncDirectory(path);
+  }
+}
+
+function replace(path: string, name: string, bytes: Buffer): void {
+  const temporary = writeTemporary(path, name, bytes);
+  attempt(join(path, name), 'written', () => renameSync(temporary, join(path, name)));
+  syncDirectory(path);
+}
+
+function writeTemporary(path: string, name: string, bytes: Buffer): string {
+  const temporary = join(path, `.${name}.${randomBytes(6).toString('hex')}`);
+  attempt(temporary, 'written', () => {
+    const file = openSync(temporary, 'wx', 0o600);
+    try {
+      chmodSync(temporary, 0o600); // whatever the umask says
+      writeSync(file, bytes);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  });
+  return temporary;
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  fsyncSync(directory);
+  closeSync(directory);
+}
+
+function attempt<Result>(path: string, what: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof SallyportError ? error : fileError(path, what, error);
+  }
+}
+
+function fileError(path: string, what: string, cause: unknown): SallyportError {
+  return new SallyportError('BAD_FILE', `${path} could not be ${what}: ${(cause as Error).message}`, { cause });
+}
+
+function notFound(path: string): SallyportError {
+  return new SallyportError(
+    'NOT_FOUND',
+    `${path} does not exist; "sallyport serve" makes it, or name the state directory with --state`,
+  );
+}
