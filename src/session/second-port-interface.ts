@@ -6,6 +6,7 @@ import type { AeadName } from '../crypto/suite.ts';
 import type { AlertCode } from '../errors.ts';
 import type { Auth } from '../wire/auth.ts';
 import type { CustomerKey } from '../wire/customer-key.ts';
+import type { InnerMessage } from '../wire/inner.ts';
 import type { RefusalCode } from '../wire/refusal.ts';
 import type { ConnectionEffect, ConnectionEvent } from './connection-events.ts';
 import type { ClaimTerms, LeasedSession } from './leased-session.ts';
@@ -24,7 +25,7 @@ export interface Serving {
   readonly unanswered: readonly UnansweredRequest[];
   /** Of the oldest unanswered request; the others follow. */
   readonly firstRef: number;
-  /** Bytes of the documents not answered yet, together. */
+  /** Bytes of the unanswered documents, together. */
   readonly unansweredBytes: number;
   readonly transactions: number;
   /** The peer does not read fast enough: no further request is read until it does. */
@@ -33,11 +34,11 @@ export interface Serving {
 
 export interface UnansweredRequest {
   readonly kind: 'transaction' | 'query';
-  /** transaction_id (16) or query_id (4). */
+  /** transaction_id (16) or query_id (4); a copy. */
   readonly id: Uint8Array;
   readonly bytes: number;
   /** Once it is there: inner type and content, waiting for the answers before it. */
-  readonly answer: { readonly type: number; readonly content: Uint8Array } | undefined;
+  readonly answer: InnerMessage | undefined;
 }
 
 export type SecondPortState =
