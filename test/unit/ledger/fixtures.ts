@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,19 +8,14 @@ import { Ledger } from '../../../src/ledger/ledger.ts';
 import type { Processor } from '../../../src/ledger/processor.ts';
 import { createProcessorRegistry } from '../../../src/ledger/processor-registry.ts';
 import { createReceiptSigner, rawPublicKey, receiptKeys } from '../../../src/ledger/receipts.ts';
-import type { SubmitResult, SubmittedTransaction } from '../../../src/ledger/service.ts';
+import type { SubmitResult } from '../../../src/ledger/service.ts';
 import { MemoryStorage } from '../../../src/ledger/storage/memory.ts';
 import type { LedgerStorage } from '../../../src/ledger/storage/storage.ts';
-import { TRANSFER_CONTENT_TYPE } from '../../../src/ledger/transfer-processor.ts';
 import { decodeReceipt, type Receipt } from '../../../src/wire/receipt.ts';
+import { PRIVATE_KEY, transactionId } from './payments.ts';
 
-/** The Ed25519 private key of RFC 8032 section 7.1, test 1, as PKCS#8 DER. */
-const SEED = '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60';
-export const PRIVATE_KEY: KeyObject = createPrivateKey({
-  key: Buffer.from(`302e020100300506032b657004220420${SEED}`, 'hex'),
-  format: 'der',
-  type: 'pkcs8',
-});
+export { PRIVATE_KEY, payment, transactionId } from './payments.ts';
+
 export const PUBLIC_KEY = rawPublicKey(createPublicKey(PRIVATE_KEY));
 export const SIGNER = createReceiptSigner(PRIVATE_KEY);
 export const KEYS = receiptKeys([PUBLIC_KEY]);
@@ -39,30 +34,6 @@ export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-ledger-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
-}
-
-/** 16 bytes that say a number. */
-export function transactionId(number: number): Uint8Array {
-  const bytes = new Uint8Array(16);
-  new DataView(bytes.buffer).setUint32(12, number);
-  return bytes;
-}
-
-export interface Payment {
-  readonly from: string;
-  readonly to: string;
-  readonly amount: string;
-  readonly currency?: string;
-  readonly reference?: string;
-}
-
-export function payment(customerId: string, id: number, { currency = 'EUR', ...rest }: Payment): SubmittedTransaction {
-  return {
-    customerId,
-    transactionId: transactionId(id),
-    contentType: TRANSFER_CONTENT_TYPE,
-    body: Buffer.from(JSON.stringify({ ...rest, currency }), 'utf8'),
-  };
 }
 
 export function newLedger(storage: LedgerStorage = new MemoryStorage(), processors: readonly Processor[] = []): Ledger {
