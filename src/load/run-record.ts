@@ -53,7 +53,7 @@ const INTERVALS_WANTED = 60;
 
 /** The length of an interval that suits a run of so many seconds. */
 export function intervalSecondsFor(seconds: number): number {
-  return NICE_SECONDS.find((nice) => nice * 2 * INTERVALS_WANTED >= seconds) ?? NICE_SECONDS.at(-1)!;
+  return NICE_SECONDS.find((nice) => nice * INTERVALS_WANTED >= seconds) ?? NICE_SECONDS.at(-1)!;
 }
 
 export class RunRecord {

@@ -18,7 +18,7 @@ export interface PageContent {
 export function renderPage(content: PageContent): string {
   const { code, style } = plottingLibrary();
   const script = `${code}\n(${drawCharts.toString()})(window);`;
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src '${integrity(script)}'`;
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '${integrity(script)}'`;
   return `<!doctype html>
 <html lang="en">
 <head>

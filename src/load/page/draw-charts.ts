@@ -62,7 +62,7 @@ export function drawCharts(browser: Browser): void {
       const splits = [1, 2, 10, 100, 1_000, 10_000, 100_000, 1_000_000].filter((at) => at <= last * 1.001);
       return {
         splits: () => splits,
-        values: (_: unknown, at: number[]) => at.map((x) => (x === 1 ? 'min' : percentile(x))),
+        values: (_: unknown, at: number[]) => at.map((x) => (x === 1 ? '' : percentile(x))),
         filter: (_: unknown, at: number[]) => at,
       };
     }
@@ -97,13 +97,16 @@ export function drawCharts(browser: Browser): void {
             { ...axis, ...xAxisOf(chart), space: chart.xKind === 'percentile' ? 1 : 60 },
             {
               ...axis,
-              size: 58,
+              size: 52,
+              label: chart.yUnit === 'ms' ? 'milliseconds' : chart.yUnit === '/s' ? 'a second' : chart.yUnit,
+              labelSize: 18,
+              labelFont: axis.font,
               values: (_: unknown, at: (number | null)[]) => at.map((y) => (y === null ? '' : shortNumber(y))),
             },
           ],
           series: [
             {
-              label: chart.xKind === 'elapsed' ? 'time' : chart.xKind === 'percentile' ? 'percentile' : '',
+              label: { elapsed: 'time', percentile: 'percentile', number: 'at', index: 'run' }[chart.xKind],
               value: (_: unknown, x: number | null) => showX(chart, x),
             },
             ...chart.series.map((series) => {

@@ -95,13 +95,21 @@ function chartCard(id: string, title: string, note: string): Html {
 `;
 }
 
+/** Without the one that the run's end cut short: its rates would look like a fall. */
+function intervalsOf(result: LoadResult): LoadResult['intervals'] {
+  const last = result.intervals.at(-1);
+  const cut =
+    last !== undefined && result.intervals.length > 1 && last.atSeconds + last.seconds > result.seconds + 1e-6;
+  return cut ? result.intervals.slice(0, -1) : result.intervals;
+}
+
 function elapsedOf(result: LoadResult): number[] {
-  return result.intervals.map((interval) => interval.atSeconds);
+  return intervalsOf(result).map((interval) => interval.atSeconds);
 }
 
 function throughputChart(result: LoadResult): Chart {
   const perSecond = (pick: 'due' | 'completed' | 'failed'): number[] =>
-    result.intervals.map((interval) => interval[pick] / interval.seconds);
+    intervalsOf(result).map((interval) => interval[pick] / interval.seconds);
   const series: ChartSeries[] = [];
   if (result.settings.mode === 'open') series.push({ label: 'due', colour: 7, values: perSecond('due'), dashed: true });
   series.push({ label: 'ended well', colour: 1, values: perSecond('completed'), filled: true });
@@ -111,7 +119,7 @@ function throughputChart(result: LoadResult): Chart {
 
 function latencyChart(result: LoadResult): Chart {
   const reading = (key: 'p50Ns' | 'p90Ns' | 'p99Ns' | 'maxNs'): (number | null)[] =>
-    result.intervals.map((interval) => msOrNull(interval.phases.whole?.[key]));
+    intervalsOf(result).map((interval) => msOrNull(interval.phases.whole?.[key]));
   return {
     id: 'latency',
     x: elapsedOf(result),
@@ -170,7 +178,7 @@ function phaseCharts(result: LoadResult): Chart[] {
       series: shownPhases(result).map((phase) => ({
         label: titleOf(phase),
         colour: COLOUR_OF[phase],
-        values: result.intervals.map((interval) => msOrNull(interval.phases[phase]?.p50Ns)),
+        values: intervalsOf(result).map((interval) => msOrNull(interval.phases[phase]?.p50Ns)),
       })),
     },
   ];
@@ -183,7 +191,7 @@ function phaseBars(result: LoadResult): Html {
   return html`<section class="card"><h2>Phases</h2><p class="note">Median (dark) and 99th percentile (light) of each part of an operation.</p>
 <div class="bars">${phases.map((phase) => {
     const { p50, p99 } = result.phases[phase]!.percentiles as { p50: number; p99: number };
-    return html`<span>${titleOf(phase)}</span><span class="track"><span class="p99" style="width:${width(p99)}"></span><span class="p50" style="width:${width(p50)}"></span></span><span class="number">${formatNs(p50)} / ${formatNs(p99)}</span>`;
+    return html`<div class="bar"><span>${titleOf(phase)}</span><span class="track"><span class="p99" style="width:${width(p99)}"></span><span class="p50" style="width:${width(p50)}"></span></span><span class="number">${formatNs(p50)} / ${formatNs(p99)}</span></div>`;
   })}</div></section>
 `;
 }
@@ -192,7 +200,7 @@ function errorCard(result: LoadResult): Html {
   const codes = Object.entries(result.errors);
   if (codes.length === 0) return html`<section class="card"><h2>Errors</h2><p class="good">None.</p></section>`;
   return html`<section class="card"><h2>Errors</h2><div id="errors"></div>
-<table>${codes.map(([code, count]) => html`<tr><td>${code}</td><td>${formatNumber(count)}</td></tr>`)}</table></section>`;
+<table class="names">${codes.map(([code, count]) => html`<tr><td>${code}</td><td>${formatNumber(count)}</td></tr>`)}</table></section>`;
 }
 
 function errorCharts(result: LoadResult): Chart[] {
@@ -208,7 +216,7 @@ function errorCharts(result: LoadResult): Chart[] {
       series: codes.slice(0, 8).map((code, index) => ({
         label: code,
         colour: ((index + 7) % 8) + 1,
-        values: result.intervals.map((interval) => (interval.errors[code] ?? 0) / interval.seconds),
+        values: intervalsOf(result).map((interval) => (interval.errors[code] ?? 0) / interval.seconds),
       })),
     },
   ];
@@ -258,7 +266,7 @@ function settingsCard(result: LoadResult): Html {
     ['seed', String(settings.seed)],
     [
       'generator',
-      `${settings.threads} threads, busiest event loop ${formatShare(busiest)}${generator.cpuSecondsPerOperation === null ? '' : `, ${formatNs(generator.cpuSecondsPerOperation * 1e9)} of CPU an operation`}`,
+      `${settings.threads} ${settings.threads === 1 ? 'thread' : 'threads'}, busiest event loop ${formatShare(busiest)}${generator.cpuSecondsPerOperation === null ? '' : `, ${formatNs(generator.cpuSecondsPerOperation * 1e9)} of CPU an operation`}`,
     ],
     ['source addresses', settings.sources.join(', ') || 'chosen by the system'],
     ['machine', `${environment.cpu}, ${environment.cores} cores, Node ${environment.node} on ${environment.platform}`],

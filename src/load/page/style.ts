@@ -36,19 +36,19 @@ th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--li
 th { color: var(--muted); font-weight: 500; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.words { white-space: normal; text-align: left; min-width: 220px; }
-tr:last-child td { border-bottom: 0; }
+tr:last-child td { border-bottom: 0; } .names td:first-child, .u-legend th { white-space: normal; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 0; font-size: 14px; }
 dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
-.bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: 6px 12px; align-items: center; font-size: 14px; }
+.bars { display: grid; gap: 6px; font-size: 14px; } .bar { display: grid; grid-template-columns: 112px 1fr 150px; gap: 2px 12px; align-items: center; }
 .bars .track { position: relative; height: 16px; border-radius: 4px; background: var(--grid); overflow: hidden; }
 .bars .p99, .bars .p50 { position: absolute; inset: 0 auto 0 0; border-radius: 4px; }
 .bars .p99 { background: var(--series-5); opacity: .55; } .bars .p50 { background: var(--series-1); }
 .bars .number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
 .u-legend { font-size: 13px; text-align: left; width: auto; } .u-legend tr, .u-legend th, .u-legend td { border: 0; padding: 1px 6px; }
-.u-legend.u-inline tr { margin-right: 6px; } .u-legend th { color: var(--text); } .u-legend td:first-child, .u-legend th:first-child { padding-left: 0; }
+.u-legend.u-inline tr { margin-right: 6px; } .u-title, .u-legend { color: var(--text); } .u-legend th { color: var(--text); font-weight: 500; } .u-legend td:first-child, .u-legend th:first-child { padding-left: 0; }
 .u-wrap { max-width: 100%; }
 @media (max-width: 720px) { main { padding: 16px 12px 32px; } .grid { grid-template-columns: minmax(0, 1fr); } h1 { font-size: 20px; }
   .tiles { grid-template-columns: repeat(2, 1fr); } .card { padding: 12px; } .tile b { font-size: 19px; } dl { grid-template-columns: 1fr; gap: 0; }
-  dd { margin-bottom: 6px; } .bars { grid-template-columns: 1fr max-content; } .bars .track { grid-column: 1 / -1; grid-row: auto; } }
+  dd { margin-bottom: 6px; } .bar { grid-template-columns: 1fr max-content; } .bar .track { grid-column: 1 / -1; grid-row: 2; } }
 @media print { body { background: #fff; } .card, .tile { break-inside: avoid; } }
 `;

@@ -132,7 +132,7 @@ describe('a run record', () => {
   });
 
   it('cuts time into lengths that suit the run', () => {
-    expect([5, 30, 60, 300, 3_600, 86_400].map(intervalSecondsFor)).toEqual([0.1, 0.5, 0.5, 5, 30, 1_800]);
+    expect([5, 30, 60, 300, 3_600, 86_400].map(intervalSecondsFor)).toEqual([0.1, 0.5, 1, 5, 60, 1_800]);
   });
 });
 
