@@ -33,7 +33,7 @@ export interface ConfigurationSources {
 const DEFAULT_FILE = 'sallyport.toml';
 const PREFIX = 'SALLYPORT_';
 /** Variables of the command line that are no settings of the server. */
-const OTHER_VARIABLES: readonly string[] = ['SALLYPORT_CONFIG'];
+const OTHER_VARIABLES: readonly string[] = ['SALLYPORT_CONFIG', 'SALLYPORT_CUSTOMER'];
 
 /**
  * The configuration from file, environment and flags, flags winning. Errors: BAD_CONFIGURATION, naming every wrong value with where it
