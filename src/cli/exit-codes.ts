@@ -19,6 +19,10 @@ export const EXIT = {
   LEDGER: 6,
   /** A bug of this program (sysexits.h EX_SOFTWARE). */
   INTERNAL: 70,
+  /** A load run that must not be believed: its generator was the limit. */
+  UNTRUSTED: 98,
+  /** A threshold or gate that was asked for was not kept. */
+  THRESHOLD: 99,
   /** Ended by SIGINT before it was done (128 + 2, as shells have it). */
   INTERRUPTED: 130,
 } as const;
