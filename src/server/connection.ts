@@ -1,0 +1,125 @@
+import type { Socket } from 'node:net';
+import type { ConnectionEffect } from '../session/connection-events.ts';
+import { Driver, type ReadingEffect } from '../session/driver.ts';
+import type { Machine } from '../session/machine.ts';
+
+type AnyEvent = { readonly kind: string };
+
+/** What a connection does itself; every other effect of its machine goes to whoever made it. */
+type OwnEffect<Deadline extends string> = ConnectionEffect<Deadline> | ReadingEffect;
+
+export interface ConnectionOptions<State, Event extends AnyEvent, Effect extends AnyEvent, Deadline extends string> {
+  readonly socket: Socket;
+  readonly machine: Machine<State, Event, Effect | ConnectionEffect<Deadline>>;
+  /** Length of each deadline the machine may set, in milliseconds. */
+  readonly deadlinesMs: Readonly<Record<Deadline, number>>;
+  readonly perform: (effect: Exclude<Effect, OwnEffect<Deadline>>) => void;
+  /** Events by which the machine hears that its peer reads too slowly, and that it has caught up; for machines that write much. */
+  readonly writeEvents?: { readonly blocked: Event; readonly drained: Event };
+}
+
+const OWN_KINDS: ReadonlySet<string> = new Set([
+  'send',
+  'end',
+  'destroy',
+  'setDeadline',
+  'clearDeadline',
+  'pauseReading',
+  'resumeReading',
+]);
+
+/** A socket with its state machine: bytes and timers in, effects out. It decides nothing about the protocol. */
+export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, Deadline extends string> {
+  readonly #options: ConnectionOptions<State, Event, Effect, Deadline>;
+  readonly #driver: Driver<State, AnyEvent, AnyEvent>;
+  /** Node keeps timers of one length in one list: setting and clearing one is O(1). */
+  readonly #timers = new Map<Deadline, NodeJS.Timeout>();
+  #corked = false;
+
+  constructor(options: ConnectionOptions<State, Event, Effect, Deadline>) {
+    this.#options = options;
+    // Inside, events and effects are only passed through; their types are the caller's.
+    const machine = options.machine as unknown as Machine<State, AnyEvent, AnyEvent>;
+    this.#driver = new Driver(machine, (effect) => this.#perform(effect as Effect | OwnEffect<Deadline>));
+    const { socket, writeEvents } = options;
+    socket.on('data', (bytes: Uint8Array) => this.#driver.receive(bytes));
+    socket.on('end', () => this.#driver.peerEnded());
+    // What a socket's error says is of no use to a machine: 'close' always follows.
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.#driver.dispatch({ kind: 'lost' });
+      this.#clearTimers();
+    });
+    if (writeEvents !== undefined) socket.on('drain', () => this.#driver.dispatch(writeEvents.drained));
+  }
+
+  get socket(): Socket {
+    return this.#options.socket;
+  }
+
+  dispatch(event: Event): void {
+    this.#driver.dispatch(event);
+  }
+
+  #perform(effect: Effect | OwnEffect<Deadline>): void {
+    if (!OWN_KINDS.has(effect.kind)) {
+      this.#options.perform(effect as Exclude<Effect, OwnEffect<Deadline>>);
+      return;
+    }
+    const { socket } = this.#options;
+    const own = effect as OwnEffect<Deadline>;
+    switch (own.kind) {
+      case 'send':
+        this.#send(own.bytes);
+        return;
+      case 'end':
+        socket.end();
+        return;
+      case 'destroy':
+        this.#clearTimers();
+        socket.destroy();
+        return;
+      case 'setDeadline':
+        this.#setDeadline(own.name);
+        return;
+      case 'clearDeadline':
+        clearTimeout(this.#timers.get(own.name));
+        this.#timers.delete(own.name);
+        return;
+      case 'pauseReading':
+        socket.pause();
+        return;
+      case 'resumeReading':
+        socket.resume();
+        return;
+    }
+  }
+
+  /** Everything sent in one turn of the event loop leaves in one write. */
+  #send(bytes: Uint8Array): void {
+    const { socket, writeEvents } = this.#options;
+    if (!this.#corked) {
+      this.#corked = true;
+      socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        socket.uncork();
+      });
+    }
+    if (!socket.write(bytes) && writeEvents !== undefined) this.#driver.dispatch(writeEvents.blocked);
+  }
+
+  #setDeadline(name: Deadline): void {
+    clearTimeout(this.#timers.get(name));
+    const timer = setTimeout(() => {
+      this.#timers.delete(name);
+      this.#driver.dispatch({ kind: 'deadline', name } as AnyEvent);
+    }, this.#options.deadlinesMs[name]);
+    this.#timers.set(name, timer);
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}

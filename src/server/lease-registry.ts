@@ -1,0 +1,122 @@
+import { assert } from '../errors.ts';
+import type { PortLease } from '../ports/second-ports.ts';
+import type { ClaimTerms, LeasedSession } from '../session/leased-session.ts';
+import { wipeLeasedSession } from '../session/leased-session.ts';
+import type { QuotaPlace } from './admission/quotas.ts';
+import { OpenSet } from './open-set.ts';
+
+/** A session between its OFFER and its end, by the port it has. */
+export interface RegisteredLease {
+  readonly portLease: PortLease;
+  /** The place in the half-open quota, held until the claim. */
+  readonly place: QuotaPlace;
+  /** Undefined once it was claimed. */
+  session: LeasedSession | undefined;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * The sessions whose customers have been sent to a second port. Each entry owns its port lease, its place and, until the claim, its
+ * secrets: whatever the customer does, they are given back and wiped here, once.
+ */
+export class LeaseRegistry {
+  readonly #leases = new Map<string, RegisteredLease>();
+  readonly #open = new OpenSet<string>();
+  readonly #onExpired: (sessionId: string) => void;
+  #unclaimed = 0;
+
+  constructor(onExpired: (sessionId: string) => void) {
+    this.#onExpired = onExpired;
+  }
+
+  /** Sessions not claimed yet. */
+  get unclaimed(): number {
+    return this.#unclaimed;
+  }
+
+  /** Sessions claimed and not ended. */
+  get claimed(): number {
+    return this.#leases.size - this.#unclaimed;
+  }
+
+  /** Opens the lease: from now its customer has `leaseMs` to come. */
+  open(session: LeasedSession, portLease: PortLease, place: QuotaPlace, leaseMs: number): void {
+    const id = idOf(session.terms.sessionId);
+    const timer = setTimeout(() => this.#expire(id), leaseMs);
+    this.#leases.set(id, { portLease, place, session, timer });
+    this.#open.add(id);
+    this.#unclaimed += 1;
+  }
+
+  /** What a claim at this port (undefined: a shared one with this number) is compared with. */
+  find(
+    sessionId: Uint8Array,
+    at: { readonly lease: PortLease | undefined; readonly port: number },
+  ): ClaimTerms | undefined {
+    return this.#at(sessionId, at)?.session?.terms;
+  }
+
+  /** Takes the session, once. Its port lease stays with this registry until `close`. */
+  take(
+    sessionId: Uint8Array,
+    at: { readonly lease: PortLease | undefined; readonly port: number },
+  ): LeasedSession | undefined {
+    const registered = this.#at(sessionId, at);
+    const session = registered?.session;
+    if (registered === undefined || session === undefined) return undefined;
+    clearTimeout(registered.timer);
+    registered.session = undefined;
+    registered.place.release();
+    this.#unclaimed -= 1;
+    return session;
+  }
+
+  /** The session is over: its port goes back. */
+  close(sessionId: Uint8Array): void {
+    const id = idOf(sessionId);
+    const registered = this.#leases.get(id);
+    assert(registered !== undefined && registered.session === undefined, 'only a claimed session is closed, once');
+    this.#leases.delete(id);
+    this.#open.remove(id);
+    registered.portLease.release();
+  }
+
+  /** Fulfilled when no session is leased or claimed. */
+  idle(): Promise<void> {
+    return this.#open.idle();
+  }
+
+  /** Ends every lease that nobody claimed. */
+  expireAll(): void {
+    for (const [id, { session }] of [...this.#leases]) if (session !== undefined) this.#expire(id);
+  }
+
+  #at(
+    sessionId: Uint8Array,
+    at: { readonly lease: PortLease | undefined; readonly port: number },
+  ): RegisteredLease | undefined {
+    const registered = this.#leases.get(idOf(sessionId));
+    if (registered === undefined) return undefined;
+    const here = at.lease === undefined ? registered.portLease.port === at.port : registered.portLease === at.lease;
+    return here ? registered : undefined;
+  }
+
+  #expire(id: string): void {
+    const registered = this.#leases.get(id);
+    assert(registered?.session !== undefined, 'only an unclaimed lease expires');
+    clearTimeout(registered.timer);
+    this.#leases.delete(id);
+    this.#open.remove(id);
+    this.#unclaimed -= 1;
+    wipeLeasedSession(registered.session);
+    registered.session = undefined;
+    registered.place.release();
+    registered.portLease.release();
+    this.#onExpired(id);
+  }
+}
+
+/** How a session is called in logs and events. */
+export function idOf(sessionId: Uint8Array): string {
+  return Buffer.from(sessionId.buffer, sessionId.byteOffset, sessionId.byteLength).toString('hex');
+}

@@ -1,0 +1,356 @@
+import { EventEmitter, once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { type Logger, pino } from 'pino';
+import { hostKeyFingerprint, rawHostPublicKey } from '../crypto/identity.ts';
+import { loadCrypto } from '../crypto/index.ts';
+import { SallyportError } from '../errors.ts';
+import { LedgerClient, type LedgerEvent } from '../ledger/ledger-client.ts';
+import { CryptoPool, type CryptoPoolGauges } from '../pool/crypto-pool.ts';
+import type { PortGauges } from '../ports/port-table.ts';
+import { SecondPorts } from '../ports/second-ports.ts';
+import { createFirstPort } from '../session/first-port.ts';
+import type { ServerMethodStep, StepDetail } from '../session/method-steps.ts';
+import { createSecondPort } from '../session/second-port.ts';
+import { retryDemand } from './admission/puzzle-policy.ts';
+import { Quotas } from './admission/quotas.ts';
+import { RetryCookies } from './admission/retry-cookie.ts';
+import { defaultConfiguration } from './configuration.ts';
+import { FirstPortDesk } from './first-port-desk.ts';
+import { IdentityDesk } from './identity-desk.ts';
+import { LeaseRegistry } from './lease-registry.ts';
+import { SecondPortDesk } from './second-port-desk.ts';
+import type { ServerConfiguration } from './settings.ts';
+import { openStateDirectory, type StateDirectory } from './state-directory.ts';
+
+/** One visible step of the method, as the server saw it. */
+export interface ServerStep {
+  readonly timeMs: number;
+  /** Numbers connections of this server from 1: the first port's and the second port's are different ones. */
+  readonly connection: number;
+  /** The session's id in hex, from the OFFER on. */
+  readonly session: string | undefined;
+  readonly step: ServerMethodStep;
+  /** Public values, abbreviated. */
+  readonly detail: StepDetail;
+}
+
+/** How a session, or a connection that became none, ended: what the log's one line says. */
+export interface EndedSession {
+  readonly connection: number;
+  readonly port: 'first' | 'second';
+  readonly session: string | undefined;
+  /** Once it was verified. */
+  readonly customer: string | undefined;
+  /** A SessionEnd's kind, or `expired`: nobody claimed the lease. */
+  readonly reason: string;
+  readonly code: string | undefined;
+  readonly phase: string | undefined;
+  readonly transactions: number;
+  readonly queries: number;
+  readonly durationMs: number;
+}
+
+export interface SecurityServerEvents {
+  step: [ServerStep];
+  'session-end': [EndedSession];
+  /** Turned away at the door, before a byte was read: a quota was full, or the server drains. */
+  refused: [{ readonly reason: string }];
+}
+
+export interface SecurityServerGauges {
+  readonly ports: PortGauges;
+  /** First-port connections and unclaimed leases. */
+  readonly halfOpen: number;
+  /** Claimed and not ended. */
+  readonly live: number;
+  readonly crypto: CryptoPoolGauges;
+  readonly ledger: { readonly transactions: number; readonly calls: number };
+  /** Sessions ended since the start, by reason and code: `completed`, `alertSent BAD_CLAIM`. */
+  readonly ended: Readonly<Record<string, number>>;
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+export interface SecurityServerOptions {
+  /** Settings that differ from the defaults (docs/CLI.md, serve). */
+  readonly configuration?: Partial<ServerConfiguration>;
+  /** Where log lines go; silent when left out. */
+  readonly logger?: Logger;
+}
+
+/** What a customer beyond the quotas, or one that comes during a stop, is told to wait. */
+const SHUTDOWN_RETRY_AFTER_MS = 2_000;
+
+/**
+ * The security server: listens on its first port, gives every customer a second one, and processes their transactions.
+ *
+ * `start` opens (or makes) the state directory and the ledger, warms the crypto pool up, and only then opens the first port.
+ */
+export class SecurityServer extends EventEmitter<SecurityServerEvents> {
+  readonly configuration: ServerConfiguration;
+  readonly state: StateDirectory;
+  readonly #log: Logger;
+  readonly #ledger: LedgerClient;
+  readonly #pool: CryptoPool;
+  readonly #ports: SecondPorts;
+  readonly #leases: LeaseRegistry;
+  readonly #quotas: Quotas;
+  readonly #firstPort: FirstPortDesk;
+  readonly #secondPort: SecondPortDesk;
+  readonly #listener: Server;
+  readonly #ended: Record<string, number> = {};
+  readonly #refused: Record<string, number> = {};
+  #connections = 0;
+  #draining = false;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(
+    configuration: ServerConfiguration,
+    state: StateDirectory,
+    log: Logger,
+    parts: { ledger: LedgerClient; pool: CryptoPool; hashing: Awaited<ReturnType<typeof loadCrypto>> },
+  ) {
+    super();
+    this.configuration = configuration;
+    this.state = state;
+    this.#log = log;
+    this.#ledger = parts.ledger;
+    this.#pool = parts.pool;
+    this.#quotas = new Quotas({
+      halfOpenMax: configuration['half-open-max'],
+      halfOpenPerHostMax: configuration['half-open-per-host'],
+      halfOpenPerNetworkMax: configuration['half-open-per-network'],
+      ratePerHost: configuration['rate-per-host'],
+      burstPerHost: configuration['burst-per-host'],
+    });
+    this.#leases = new LeaseRegistry((session) => this.#leaseExpired(session));
+    this.#ports = new SecondPorts({
+      host: configuration.host,
+      supply: configuration['second-ports'],
+      mode: configuration['port-mode'],
+      sharedLeasesMax: configuration['shared-sessions-max'],
+      onConnection: (socket, lease) => this.#secondPort.accept(socket, lease, this.#nextConnection()),
+      onQuarantine: (port, reason) => log.warn({ event: 'port-quarantined', port, reason }),
+      onListenerError: (port, error) => log.error({ event: 'listener-failed', port, reason: error.message }),
+    });
+    const report = {
+      step: (step: Omit<ServerStep, 'timeMs'>) => this.#step(step),
+      ended: (ended: EndedSession) => this.#end(ended),
+    };
+    this.#firstPort = new FirstPortDesk({
+      configuration,
+      machine: createFirstPort({
+        policy: configuration,
+        hostKey: state.hostPublicKey,
+        nextHostKey: state.nextHostKey === undefined ? undefined : rawHostPublicKey(state.nextHostKey),
+      }),
+      cookies: new RetryCookies(Date.now()),
+      ports: this.#ports,
+      pool: parts.pool,
+      leases: this.#leases,
+      retryDemand: () => retryDemand(Math.max(parts.pool.load, this.#quotas.load)),
+      report,
+    });
+    this.#secondPort = new SecondPortDesk({
+      configuration,
+      machine: createSecondPort({ hashing: parts.hashing }),
+      leases: this.#leases,
+      pool: parts.pool,
+      ledger: parts.ledger,
+      identities: new IdentityDesk(parts.ledger, { current: state.pepperVersion, byVersion: state.peppers }),
+      report,
+      log,
+    });
+    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  /**
+   * Starts a server. Errors: BAD_CONFIGURATION, BAD_FILE, LEDGER_TOO_NEW, LEDGER_CORRUPT, LEDGER_UNAVAILABLE, and UNREACHABLE when the
+   * first port cannot be opened. Nothing listens unless it is fulfilled.
+   */
+  static async start(options: SecurityServerOptions = {}): Promise<SecurityServer> {
+    const configuration = defaultConfiguration(options.configuration);
+    const log = options.logger ?? pino({ level: 'silent' });
+    const state = openStateDirectory(configuration.state, { create: true });
+    const ledger = await LedgerClient.start({
+      path: state.ledgerPath,
+      privateKey: state.hostKey,
+      processors: configuration.processors,
+      onEvent: (event) => logLedgerEvent(log, event),
+    });
+    const undo: (() => Promise<unknown>)[] = [() => ledger.close()];
+    try {
+      const pool = await CryptoPool.start({
+        threads: configuration.threads,
+        queueMax: configuration['crypto-queue'],
+        groups: configuration.groups,
+        hostKey: state.hostKey,
+        onWorkerFailure: (error) => log.error({ event: 'crypto-worker-failed', reason: error.message }),
+      });
+      undo.push(() => pool.close());
+      const server = new SecurityServer(configuration, state, log, { ledger, pool, hashing: await loadCrypto() });
+      undo.push(() => server.#ports.close());
+      await server.#ports.open();
+      await server.#listen();
+      return server;
+    } catch (error) {
+      await Promise.allSettled(undo.map((each) => each()));
+      throw error;
+    }
+  }
+
+  /** Where the first port is. */
+  get address(): { readonly host: string; readonly port: number } {
+    const address = this.#listener.address();
+    if (address === null || typeof address === 'string')
+      return { host: this.configuration.host, port: this.configuration['first-port'] };
+    return { host: address.address, port: address.port };
+  }
+
+  /** Fingerprint of the host key, for a person to compare. */
+  get fingerprint(): string {
+    return hostKeyFingerprint(this.state.hostPublicKey);
+  }
+
+  /** The ledger of this server, for the program it runs in. */
+  get ledger(): LedgerClient {
+    return this.#ledger;
+  }
+
+  get gauges(): SecurityServerGauges {
+    return {
+      ports: this.#ports.gauges,
+      halfOpen: this.#quotas.held,
+      live: this.#leases.claimed,
+      crypto: this.#pool.gauges,
+      ledger: this.#ledger.pending,
+      ended: { ...this.#ended },
+      refused: { ...this.#refused },
+    };
+  }
+
+  /**
+   * Stops: takes no new customer, lets those that came finish for `drainMs` (the setting drain-ms when left out), then tells the rest
+   * SHUTDOWN, and closes everything. What was acknowledged is durable either way. May be called again: the first call counts.
+   */
+  stop(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#stopped ??= this.#stop(options.drainMs ?? this.configuration['drain-ms']);
+    return this.#stopped;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    this.#draining = true;
+    const closed = new Promise((resolve) => this.#listener.close(resolve));
+    this.#log.info({ event: 'draining', live: this.#leases.claimed, halfOpen: this.#quotas.held, drainMs });
+    const ended = this.#idle(closed);
+    if (!(await within(ended, drainMs))) {
+      this.#leases.expireAll();
+      this.#firstPort.shutdown(SHUTDOWN_RETRY_AFTER_MS);
+      this.#secondPort.shutdown(SHUTDOWN_RETRY_AFTER_MS);
+      if (!(await within(ended, this.configuration['linger-timeout-ms']))) {
+        this.#firstPort.destroy();
+        this.#secondPort.destroy();
+        await ended;
+      }
+    }
+    this.#leases.expireAll();
+    await this.#ports.close();
+    await this.#pool.close();
+    await this.#ledger.close();
+    this.#log.info({ event: 'stopped' });
+  }
+
+  /** In the order in which one can bring forth the next: no first-port connection, then no session, then no straggler at a second port. */
+  async #idle(listenerClosed: Promise<unknown>): Promise<void> {
+    await this.#firstPort.idle();
+    await this.#leases.idle();
+    await this.#secondPort.idle();
+    await listenerClosed;
+  }
+
+  async #listen(): Promise<void> {
+    const { host, 'first-port': port, backlog } = this.configuration;
+    this.#listener.listen({ host, port, backlog });
+    try {
+      await once(this.#listener, 'listening');
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      const why =
+        code === 'EADDRINUSE'
+          ? 'another process listens there; stop it, or choose another port with --first-port'
+          : message;
+      throw new SallyportError('UNREACHABLE', `the first port ${host}:${port} could not be opened: ${why}`, { cause });
+    }
+    this.#listener.on('error', (error) =>
+      this.#log.error({ event: 'listener-failed', port: this.address.port, reason: error.message }),
+    );
+    this.#log.info({ event: 'listening', ...this.address, fingerprint: this.fingerprint });
+  }
+
+  #accept(socket: Socket): void {
+    const decision = this.#quotas.admit(socket.remoteAddress, performance.now());
+    if (decision.ok && !this.#draining) {
+      this.#firstPort.accept(socket, decision.place, this.#nextConnection());
+      return;
+    }
+    if (decision.ok) decision.place.release();
+    const reason = decision.ok ? 'draining' : decision.refusal;
+    this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
+    this.emit('refused', { reason });
+    this.#firstPort.turnAway(
+      socket,
+      decision.ok
+        ? { code: 'SHUTDOWN', retryAfterMs: SHUTDOWN_RETRY_AFTER_MS }
+        : { code: 'BUSY', retryAfterMs: decision.retryAfterMs },
+    );
+  }
+
+  #nextConnection(): number {
+    this.#connections += 1;
+    return this.#connections;
+  }
+
+  #step(step: Omit<ServerStep, 'timeMs'>): void {
+    if (this.listenerCount('step') > 0) this.emit('step', { timeMs: Date.now(), ...step });
+  }
+
+  #end(ended: EndedSession): void {
+    const name = ended.code === undefined ? ended.reason : `${ended.reason} ${ended.code}`;
+    this.#ended[name] = (this.#ended[name] ?? 0) + 1;
+    this.#log.info({ event: 'session-end', ...ended });
+    this.emit('session-end', ended);
+  }
+
+  #leaseExpired(session: string): void {
+    this.#end({
+      connection: 0,
+      port: 'second',
+      session,
+      customer: undefined,
+      reason: 'expired',
+      code: undefined,
+      phase: 'leased',
+      transactions: 0,
+      queries: 0,
+      durationMs: this.configuration['lease-ms'],
+    });
+  }
+}
+
+function logLedgerEvent(log: Logger, event: LedgerEvent): void {
+  const { kind, ...rest } = event;
+  if (kind === 'thread-restarted') log.info({ event: `ledger-${kind}` });
+  else log.error({ event: `ledger-${kind}`, ...rest });
+}
+
+/** Whether `work` was done within the time. */
+async function within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
