@@ -1,6 +1,6 @@
 /**
- * The active currencies of ISO 4217 that have a minor unit (list one; precious metals, XDR, XSU, XUA, XTS and XXX have none and are
- * left out), by the number of decimals of that unit.
+ * The active currencies of ISO 4217 that have a minor unit, by the number of decimals of that unit. Left out, having none, are the
+ * precious metals, the units of account (XDR, XSU, XUA, XBA to XBD) and the codes for testing and for no currency.
  */
 const CODES_BY_EXPONENT: Readonly<Record<number, string>> = {
   0: 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF',
