@@ -26,7 +26,7 @@ export type ConnectionEffect<Deadline extends string> =
    * that can overtake our last word.
    */
   | { readonly kind: 'end' }
-  /** Close at once; every deadline is void. No event of this connection is heard after it. */
+  /** Close at once; every deadline is void. No event of this connection is heard after it. Without a connection, nothing to do. */
   | { readonly kind: 'destroy' }
   /** Absolute, from now; set again it starts anew. How long each one is belongs to configuration (docs/PROTOCOL.md section 5). */
   | { readonly kind: 'setDeadline'; readonly name: Deadline }
