@@ -2,8 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerAccounts } from './commands/accounts.ts';
 import { registerBalance } from './commands/balance.ts';
+import { registerCompare } from './commands/compare.ts';
+import { registerCustomers } from './commands/customers.ts';
+import { registerEnroll } from './commands/enroll.ts';
+import { registerFund } from './commands/fund.ts';
 import { registerHistory } from './commands/history.ts';
+import { registerKeys } from './commands/keys.ts';
+import { registerLedger } from './commands/ledger.ts';
 import { registerPay } from './commands/pay.ts';
 import { registerReceipt } from './commands/receipt.ts';
 import { registerSend } from './commands/send.ts';
@@ -11,7 +18,12 @@ import type { Invocation, Register } from './invocation.ts';
 
 /** Command files, by the heading under which help lists them. */
 const COMMANDS: readonly (readonly [heading: string, registers: readonly Register[]])[] = [
+  [
+    'For the operator:',
+    [registerEnroll, registerCustomers, registerAccounts, registerFund, registerLedger, registerKeys],
+  ],
   ['For customers:', [registerPay, registerSend, registerBalance, registerHistory, registerReceipt]],
+  ['For measuring:', [registerCompare]],
 ];
 
 export function createProgram(invocation: Invocation): Command {

@@ -2,6 +2,7 @@
 
 import { GROUP_NAMES } from '../crypto/groups.ts';
 import { AEAD_IDS, DEFAULT_SUITE_POLICY, KEM_IDS, type SuitePolicy } from '../crypto/suite.ts';
+import type { Auth } from '../wire/auth.ts';
 
 export { GROUP_NAMES };
 export const KEM_NAMES = namesOf(KEM_IDS);
@@ -37,4 +38,12 @@ export interface CustomerIdentity {
   /** Keys that were pinned before, newest first: receipts of earlier transactions are signed by them. */
   readonly pastHostKeys?: readonly Uint8Array[];
   readonly policy: CustomerPolicy;
+}
+
+/** What AUTH carries: tags ascending, values in UTF-8, and a copy of the credential, which whoever gets it wipes. */
+export function authOf(identity: Pick<CustomerIdentity, 'customerId' | 'profile' | 'credential'>): Auth {
+  const profile = Object.keys(identity.profile)
+    .sort()
+    .map((tag) => ({ tag, value: new Uint8Array(Buffer.from(identity.profile[tag]!, 'utf8')) }));
+  return { customerId: identity.customerId, profile, credential: identity.credential.slice() };
 }

@@ -45,8 +45,6 @@ export type QueryAnswer =
 export interface CustomerSession {
   /** False once it ended, is ending, or has carried all the transactions that one session may. */
   readonly accepting: boolean;
-  /** Requests that have no answer yet. */
-  readonly unanswered: number;
   /** Fulfilled when the server proved its identity and verified the customer's; rejects with a SallyportError otherwise. */
   readonly ready: Promise<void>;
   /** Fulfilled when nothing of it is left. Never rejects. */

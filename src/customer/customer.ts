@@ -8,7 +8,7 @@ import { SallyportError } from '../errors.ts';
 import { TRANSACTION_BODY_BYTES_MAX, TRANSACTION_ID_BYTES } from '../limits.ts';
 import { decodeReceipt, isContentType, type ReceiptOutcome } from '../wire/receipt.ts';
 import { type AccountBalance, decodeBalances, decodeHistory, decodeTransferStatus, type History } from './answers.ts';
-import type { HostKeys } from './customer-file.ts';
+import { type HostKeys, readCustomerFile, rememberHostKeys } from './customer-file.ts';
 import type { CustomerIdentity } from './customer-identity.ts';
 import type {
   CustomerSession,
@@ -19,6 +19,7 @@ import type {
 } from './customer-session.ts';
 import { type ReceiptEvidence, verifyReceipt } from './receipt-file.ts';
 import { decideRetry, finalError } from './retry.ts';
+import { openSocketSession } from './session-client.ts';
 import {
   BALANCES_TYPE,
   encodeTransfer,
@@ -91,6 +92,13 @@ export interface CustomerOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface CustomerInternals {
+  /** Sockets when left out. */
+  readonly openSession?: OpenSession;
+  /** Where host keys are kept; nowhere beyond this object when left out. */
+  readonly remember?: (keys: HostKeys) => Promise<void>;
+}
+
 /** What opens sessions for a customer: `SessionClient` over sockets. */
 export type OpenSession = (identity: CustomerIdentity, hooks: SessionHooks) => CustomerSession;
 
@@ -128,17 +136,19 @@ export class Customer extends EventEmitter<CustomerEvents> {
   #requests = 0;
   #closed = false;
 
-  constructor(
-    identity: CustomerIdentity,
-    options: CustomerOptions,
-    openSession: OpenSession,
-    remember?: (keys: HostKeys) => Promise<void>,
-  ) {
+  /** `internals` is for `fromFile` and for tests. */
+  constructor(identity: CustomerIdentity, options: CustomerOptions = {}, internals: CustomerInternals = {}) {
     super();
     this.#identity = identity;
     this.#options = options;
-    this.#openSession = openSession;
-    this.#remember = remember;
+    this.#openSession = internals.openSession ?? openSocketSession;
+    this.#remember = internals.remember;
+  }
+
+  /** A customer as `sallyport enroll` made it; what its server announces about host keys is remembered in the file. BAD_FILE. */
+  static async fromFile(path: string, options: CustomerOptions = {}): Promise<Customer> {
+    const identity = await readCustomerFile(path);
+    return new Customer(identity, options, { remember: (keys) => rememberHostKeys(path, identity, keys) });
   }
 
   get customerId(): string {

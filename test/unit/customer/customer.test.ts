@@ -76,7 +76,7 @@ class FakeServer {
   }
 
   customer(options: CustomerOptions = {}, identity = ALICE): Customer {
-    return new Customer(identity, options, (_identity, hooks) => this.#open(hooks));
+    return new Customer(identity, options, { openSession: (_identity, hooks) => this.#open(hooks) });
   }
 
   #open(hooks: SessionHooks): CustomerSession {
@@ -95,7 +95,6 @@ class FakeServer {
       get accepting() {
         return accepting;
       },
-      unanswered: 0,
       ready,
       ended,
       transact: async (request) => {
@@ -275,14 +274,16 @@ describe('a customer', () => {
     const customer = new Customer(
       ALICE,
       {},
-      (_identity, hooks) => {
-        hooks.onHostKeys({ hostKey: HOST.key, nextHostKey: next, pastHostKeys: [] });
-        hooks.onHostKeys({ hostKey: HOST.key, nextHostKey: next, pastHostKeys: [] });
-        return fakeIdleSession();
-      },
-      async (keys) => {
-        remembered.push(keys);
-        throw new Error('read-only file system');
+      {
+        openSession: (_identity, hooks) => {
+          hooks.onHostKeys({ hostKey: HOST.key, nextHostKey: next, pastHostKeys: [] });
+          hooks.onHostKeys({ hostKey: HOST.key, nextHostKey: next, pastHostKeys: [] });
+          return fakeIdleSession();
+        },
+        remember: async (keys) => {
+          remembered.push(keys);
+          throw new Error('read-only file system');
+        },
       },
     );
     const warnings: string[] = [];
@@ -329,7 +330,6 @@ function fakeIdleSession(): CustomerSession {
   const never = new Promise<never>(() => {});
   return {
     accepting: true,
-    unanswered: 0,
     ready: Promise.resolve(),
     ended: Promise.resolve(),
     transact: () => never,
