@@ -84,6 +84,8 @@ export interface CustomerOptions {
   readonly steps?: string[];
   /** Changes what is sent, by name of the frame or inner message, so that a test can break one thing. */
   readonly mutate?: (name: string, bytes: Buffer) => Buffer;
+  /** Runs between OFFER and CUSTOMER_KEY, so that a test can be at the leased port first. */
+  readonly beforeSecondPort?: (offer: Offer) => Promise<void>;
   readonly timeoutMs?: number;
 }
 
@@ -138,6 +140,7 @@ export async function runCustomer(options: CustomerOptions): Promise<CustomerRes
 
   // Second port: Yc, and the keys.
   const { keys, customerKey } = makeKeys(hello, helloFrame, offer, reply, claimSecret, kemPair?.privateKey);
+  await options.beforeSecondPort?.(offer);
   const link = await FrameSocket.connect(offer.secondHost || options.host, offer.secondPort);
   try {
     return await link.within(limitMs, 'TIMEOUT', () => new Session(options, offer, keys, link, steps).run(customerKey));

@@ -6,12 +6,25 @@ import { GROUPS, power, toBytes, toInteger } from './peer-groups.ts';
 import { type Receipt, receiptIsValid } from './peer-inner.ts';
 import { hkdfExpand, hkdfExtract, keyId, privateKeyOfSeed, publicBytes, RecordDirection } from './peer-keys.ts';
 import { type PeerServer, type PeerServerOptions, startServer } from './peer-server.ts';
-import { AES_256_GCM, CHACHA20_POLY1305, INNER, ML_KEM_768, NO_KEM, PeerError } from './peer-wire.ts';
+import { FrameSocket } from './peer-socket.ts';
+import {
+  AES_256_GCM,
+  CHACHA20_POLY1305,
+  decodeError,
+  FRAME,
+  frame,
+  INNER,
+  len16,
+  ML_KEM_768,
+  NO_KEM,
+  PeerError,
+} from './peer-wire.ts';
 
 const SEED = Buffer.alloc(32, 0x5a);
 const CREDENTIAL = Buffer.alloc(32, 0xc4);
 const PROFILE = { email: 'alice@example.org', 'device-key': Buffer.from([0, 1, 2, 255]), name: 'Алиса' };
 const TEXT = 'text/plain';
+const ZEROS = Buffer.alloc(32);
 
 const servers: PeerServer[] = [];
 afterEach(async () => {
@@ -287,6 +300,47 @@ describe('what must not pass', () => {
     };
     const server = await serve({ groups: [group.id], mutate });
     expect(await reasonOf(visit(server))).toBe('KEY_EXCHANGE_FAILED (local)');
+  });
+
+  it('wrong claims leave the lease to its customer, and its right claim ends the wait of others', async () => {
+    const server = await serve();
+    const idle: FrameSocket[] = [];
+    const session = await visit(server, {
+      documents: [document('mine')],
+      beforeSecondPort: async ({ secondPort, sessionId, leaseToken }) => {
+        for (const [name, body] of Object.entries({
+          guessed: Buffer.concat([randomBytes(80), len16(randomBytes(384)), randomBytes(32)]),
+          'without the secret': Buffer.concat([sessionId, leaseToken, randomBytes(32), len16(randomBytes(384)), ZEROS]),
+        })) {
+          const link = await FrameSocket.connect('127.0.0.1', secondPort);
+          link.write(frame(FRAME.CUSTOMER_KEY, body));
+          const reply = await link.readFrame(FRAME.ERROR);
+          expect(decodeError(reply.subarray(4), 'plain').reason, name).toBe('BAD_CLAIM');
+          link.close();
+        }
+        for (let i = 0; i < 3; i += 1) idle.push(await FrameSocket.connect('127.0.0.1', secondPort));
+      },
+    });
+    expect(session.receipts).toHaveLength(1);
+    for (const link of idle) expect(await reasonOf(link.readFrame(FRAME.ERROR))).toBe('TRUNCATED (local)');
+    expect(server.steps.filter((step) => step === 'BAD_CLAIM (local)')).toHaveLength(2);
+  });
+
+  it('the four places at a leased port are all that there are', async () => {
+    const server = await serve();
+    const idle: FrameSocket[] = [];
+    const beforeSecondPort = async ({ secondPort }: { secondPort: number }): Promise<void> => {
+      for (let i = 0; i < 4; i += 1) idle.push(await FrameSocket.connect('127.0.0.1', secondPort));
+    };
+    expect(await reasonOf(visit(server, { beforeSecondPort }))).toBe('TRUNCATED (local)');
+    for (const link of idle) link.socket.destroy();
+  });
+
+  it('the thousand-and-first transaction of a session is LIMIT', async () => {
+    const server = await serve();
+    const documents = Array.from({ length: 1001 }, (_, i) => document(`${i}`));
+    expect(await reasonOf(visit(server, { documents }))).toBe('LIMIT (record)');
+    expect(server.receipts.size).toBe(1000);
   });
 
   it('a second host that no configuration allows is refused, an allowed one is used', async () => {
