@@ -37,7 +37,11 @@ afterAll(async () => {
 });
 
 const TRANSFER = 'application/vnd.sallyport.transfer+json';
-const pay = (amount: string) => ({ contentType: TRANSFER, body: JSON.stringify({ from: 'alice.eur', to: 'bob.eur', amount, currency: 'EUR' }) });
+const BALANCES = 'application/vnd.sallyport.balances+json';
+const pay = (amount: string) => ({
+  contentType: TRANSFER,
+  body: JSON.stringify({ from: 'alice.eur', to: 'bob.eur', amount, currency: 'EUR' }),
+});
 
 function session(options: Partial<Parameters<typeof runCustomer>[0]>) {
   return runCustomer({
@@ -52,13 +56,84 @@ function session(options: Partial<Parameters<typeof runCustomer>[0]>) {
 }
 
 describe('a stranger’s customer at the product’s server', () => {
-  it.each([0x0100, 0x0101, 0x0102])('pays over group %i, with and without ML-KEM, with both ciphers', async (group) => {
+  it.each([
+    ['ffdhe2048', 0x0100],
+    ['ffdhe3072', 0x0101],
+    ['ffdhe4096', 0x0102],
+  ])('pays over %s, with and without ML-KEM, with both ciphers', async (_, group) => {
     for (const kem of [0x0201, 0x0000]) {
       for (const aead of [0x0002, 0x001d]) {
-        const result = await session({ policy: { groups: [group], kems: [kem], aeads: [aead] }, documents: [pay('1.00')] });
-        console.log(result);
-        expect(result).toBeDefined();
+        const result = await session({
+          policy: { groups: [group], kems: [kem], aeads: [aead] },
+          documents: [pay('1.00')],
+        });
+        expect(result.offer).toMatchObject({ group, kem, aead });
+        expect(result.authResult).toBe(0);
+        expect(result.receipts).toMatchObject([{ outcome: 1 }]);
       }
     }
+  });
+
+  it('sends everything in one flight, or step by step', async () => {
+    for (const pacing of ['one-flight', 'step-by-step'] as const) {
+      const { answers } = await session({
+        pacing,
+        documents: [pay('0.10'), pay('0.20')],
+        queries: [{ contentType: BALANCES, body: '{}' }],
+      });
+      expect(answers).toMatchObject([{ kind: 'receipt' }, { kind: 'receipt' }, { kind: 'answer', status: 0 }]);
+    }
+  });
+
+  it('gets the same receipt for the same id, and a refusal for another document under it', async () => {
+    const transactionId = new Uint8Array(16).fill(0xab);
+    const first = await session({ documents: [{ transactionId, ...pay('2.00') }] });
+    const again = await session({
+      documents: [
+        { transactionId, ...pay('2.00') },
+        { transactionId, ...pay('3.00') },
+      ],
+    });
+    expect(again.receipts[0]!.bytes).toEqual(first.receipts[0]!.bytes);
+    expect(again.answers[1]).toMatchObject({ kind: 'refusal', code: 0x0c });
+  });
+
+  it('is told what the ledger refuses, in a receipt, and what nobody understands, in a refusal', async () => {
+    const { answers } = await session({
+      documents: [
+        pay('1000000.00'),
+        { contentType: TRANSFER, body: '{}' },
+        { contentType: 'text/plain', body: 'pay!' },
+      ],
+    });
+    expect(answers).toMatchObject([
+      { kind: 'receipt', outcome: 2 },
+      { kind: 'refusal', code: 0x0b },
+      { kind: 'refusal', code: 0x0b },
+    ]);
+  });
+
+  it('cannot tell an unknown customer, a wrong profile and a wrong credential apart', async () => {
+    for (const identity of [
+      { customerId: 'nobody' },
+      { profile: { email: 'eve@example.com' } },
+      { profile: {} },
+      { credential: new Uint8Array(32) },
+    ]) {
+      const result = await session({ ...identity, documents: [pay('1.00')] });
+      expect(result.authResult).toBe(0x09);
+      expect(result.answers).toEqual([]);
+    }
+  });
+
+  it('finds every cent again', async () => {
+    const [alice, bob] = await Promise.all([server.ledger.balances('alice'), server.ledger.balances('bob')]);
+    expect(alice[0]!.balance + bob[0]!.balance).toBe(100_00n);
+    // Three groups by four payments of 1.00, twice 0.10 and 0.20, once 2.00.
+    expect(bob[0]!.balance).toBe(12_00n + 60n + 2_00n);
+  });
+
+  it('leaves nothing leased behind', async () => {
+    await expect.poll(() => server.gauges).toMatchObject({ halfOpen: 0, live: 0, ports: { leased: 0, free: 16 } });
   });
 });
