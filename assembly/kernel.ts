@@ -7,13 +7,14 @@ import { bytesFromDigits, digitsFromBytes } from './digits';
 import { multiplyAddIsExact } from './fma';
 import { bytesFromLimbs, canonicalLimbs, limbsFromBytes } from './limbs';
 import { multiplyPair, squarePair } from './montgomery-pair';
+import { multiplyQuad, squareQuad } from './montgomery-quad';
 import { multiplyScalar } from './montgomery-scalar';
 import { multiplySingle, squareSingle } from './montgomery-single';
 
 /** Bit 0: SIMD; bit 1: relaxed SIMD fused multiply-add. */
 export const KERNEL_FEATURES: i32 = ASC_FEATURE_RELAXED_SIMD ? 3 : 0;
-/** The most numbers that one pass carries. */
-export const LANES_MAX: i32 = ASC_FEATURE_RELAXED_SIMD ? 2 : 1;
+/** The most numbers that one pass carries: BUILD_LANES comes from the target in asconfig.json. */
+export const LANES_MAX: i32 = BUILD_LANES;
 /** Bytes of a digit (f64) or limb (u32). */
 export const DIGIT_BYTES: usize = ASC_FEATURE_RELAXED_SIMD ? 8 : 4;
 const DIGIT_BITS: i32 = ASC_FEATURE_RELAXED_SIMD ? 52 : 28;
@@ -29,9 +30,10 @@ export function radixBits(group: i32): i32 {
   return digitCount(group) * DIGIT_BITS;
 }
 
-/** How many of `count` waiting numbers the next pass takes. */
+/** How many of `count` waiting numbers the next pass takes: 4, 2 or 1. */
 export function lanesFor(count: i32): i32 {
-  return min(count, LANES_MAX);
+  if (LANES_MAX >= 4 && count >= 4) return 4;
+  return LANES_MAX >= 2 && count >= 2 ? 2 : 1;
 }
 
 /** 1 when the arithmetic that the kernel stands on is exact in this engine, else 0. */
@@ -42,7 +44,8 @@ export function kernelIsExact(): i32 {
 /** out = x y / R in each lane; lazy range as the kernel's file states. out may be x or y. */
 export function multiply(lanes: i32, out: usize, x: usize, y: usize, p: usize, n: i32): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (lanes == 2) multiplyPair(out, x, y, p, n);
+    if (LANES_MAX >= 4 && lanes == 4) multiplyQuad(out, x, y, p, n);
+    else if (lanes == 2) multiplyPair(out, x, y, p, n);
     else multiplySingle(out, x, y, p, n);
   } else multiplyScalar(out, x, y, p, n);
 }
@@ -50,7 +53,8 @@ export function multiply(lanes: i32, out: usize, x: usize, y: usize, p: usize, n
 /** out = x^2 / R in each lane. */
 export function square(lanes: i32, out: usize, x: usize, p: usize, n: i32): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (lanes == 2) squarePair(out, x, p, n);
+    if (LANES_MAX >= 4 && lanes == 4) squareQuad(out, x, p, n);
+    else if (lanes == 2) squarePair(out, x, p, n);
     else squareSingle(out, x, p, n);
   } else multiplyScalar(out, x, x, p, n);
 }

@@ -44,6 +44,8 @@ export const BASE: usize = NUMBERS + 3 * NUMBER_SIZE + PAD;
 export const ONE: usize = NUMBERS + 4 * NUMBER_SIZE + PAD;
 export const SCRATCH: usize = NUMBERS + 5 * NUMBER_SIZE + PAD;
 export const BYTES: usize = NUMBERS + 6 * NUMBER_SIZE;
+/** Each lane's table index, a u32. */
+export const INDICES: usize = NUMBERS + 7 * NUMBER_SIZE;
 
 /** Zeros what the last exponentiation left: exponent, numbers, window. Staging belongs to the caller, who wipes what it used. */
 export function wipeExponentiation(): void {

@@ -13,7 +13,7 @@ import {
 } from './groups';
 import { DIGIT_BYTES, bytesFromNumber, digitCount, multiply, numberFromBytes, square } from './kernel';
 import { aboveOne, lessThan } from './limbs';
-import { ACCUMULATOR, BASE, EXPONENT, EXPONENT_LANE, NUMBERS, NUMBERS_SIZE, NUMBER_SIZE, ONE, SELECTED, WINDOW } from './memory';
+import { ACCUMULATOR, BASE, EXPONENT, EXPONENT_LANE, INDICES, NUMBERS, NUMBERS_SIZE, NUMBER_SIZE, ONE, SELECTED, WINDOW } from './memory';
 import { selectLimbs, selectTwo, selectVectors } from './select';
 
 /** An item's status: the result is good, the peer's value is not in 2 to p-2, or the result is 0, 1 or p-1. */
@@ -58,19 +58,23 @@ function entryStride(n: i32): usize {
 
 /** SELECTED = in each lane the power in WINDOW that the four bits of its exponent from bit `at` say. */
 function selectPower(lanes: i32, stride: usize, n: i32, at: i32): void {
-  const first = exponentBits(0, at, WINDOW_BITS);
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    const second = lanes == 1 ? first : exponentBits(1, at, WINDOW_BITS);
-    selectVectors(WINDOW, stride, 1 << WINDOW_BITS, first, second);
-  } else selectLimbs(WINDOW, stride, 1 << WINDOW_BITS, first, n);
+  const i0 = exponentBits(0, at, WINDOW_BITS);
+  if (!ASC_FEATURE_RELAXED_SIMD) return selectLimbs(WINDOW, stride, 1 << WINDOW_BITS, i0, n);
+  const i1 = lanes == 1 ? i0 : exponentBits(1, at, WINDOW_BITS);
+  const i2 = lanes == 4 ? exponentBits(2, at, WINDOW_BITS) : i0;
+  const i3 = lanes == 4 ? exponentBits(3, at, WINDOW_BITS) : i1;
+  selectVectors(WINDOW, stride, 1 << WINDOW_BITS, i0, i1, i2, i3);
 }
 
-/** SELECTED = in each lane the table's entry of its index; a table of numbers of one lane. */
-function selectFromTable(lanes: i32, table: usize, stride: usize, count: i32, first: u32, second: u32, n: i32): void {
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    if (lanes == 1) selectVectors(table, stride, count, first, first);
-    else selectTwo(SELECTED, 16, table, stride, count, first, second);
-  } else selectLimbs(table, stride, count, first, n);
+/** SELECTED = in each lane the table's entry of its index in INDICES; a table of numbers of one lane. */
+function selectFromTable(lanes: i32, table: usize, stride: usize, count: i32, n: i32): void {
+  const i0 = load<u32>(INDICES);
+  if (!ASC_FEATURE_RELAXED_SIMD) return selectLimbs(table, stride, count, i0, n);
+  if (lanes == 1) return selectVectors(table, stride, count, i0, i0, i0, i0);
+  selectTwo(SELECTED, <usize>lanes << 3, table, stride, count, i0, load<u32>(INDICES, 4));
+  if (lanes == 4) {
+    selectTwo(SELECTED + 16, <usize>lanes << 3, table, stride, count, load<u32>(INDICES, 8), load<u32>(INDICES, 12));
+  }
 }
 
 /** ACCUMULATOR = base^exponent in each lane, in Montgomery form. */
@@ -150,9 +154,10 @@ function powerByWindows(group: i32, lanes: i32, length: i32): void {
   const windows = (length * 8 + FIXED_BITS - 1) / FIXED_BITS;
   for (let j = 0; j < windows; j++) {
     const table = tableAddress(group) + (<usize>j << FIXED_BITS) * stride;
-    const first = exponentBits(0, j * FIXED_BITS, FIXED_BITS);
-    const second = exponentBits(1, j * FIXED_BITS, FIXED_BITS);
-    selectFromTable(lanes, table, stride, 1 << FIXED_BITS, first, second, n);
+    for (let lane = 0; lane < lanes; lane++) {
+      store<u32>(INDICES + (<usize>lane << 2), exponentBits(lane, j * FIXED_BITS, FIXED_BITS));
+    }
+    selectFromTable(lanes, table, stride, 1 << FIXED_BITS, n);
     if (j == 0) memory.copy(ACCUMULATOR, SELECTED, stride * lanes);
     else multiply(lanes, ACCUMULATOR, ACCUMULATOR, SELECTED, primeAddress(group, lanes), n);
   }
@@ -166,13 +171,12 @@ function powerByComb(group: i32, lanes: i32): void {
   const spacing = combSpacing(group);
   for (let at = spacing - 1; at >= 0; at--) {
     if (at != spacing - 1) square(lanes, ACCUMULATOR, ACCUMULATOR, p, n);
-    let first: u32 = 0;
-    let second: u32 = 0;
-    for (let t = 0; t < COMB_TEETH; t++) {
-      first |= exponentBits(0, at + t * spacing, 1) << t;
-      second |= exponentBits(1, at + t * spacing, 1) << t;
+    for (let lane = 0; lane < lanes; lane++) {
+      let index: u32 = 0;
+      for (let t = 0; t < COMB_TEETH; t++) index |= exponentBits(lane, at + t * spacing, 1) << t;
+      store<u32>(INDICES + (<usize>lane << 2), index);
     }
-    selectFromTable(lanes, tableAddress(group), stride, 1 << COMB_TEETH, first, second, n);
+    selectFromTable(lanes, tableAddress(group), stride, 1 << COMB_TEETH, n);
     if (at != spacing - 1) multiply(lanes, ACCUMULATOR, ACCUMULATOR, SELECTED, p, n);
     else memory.copy(ACCUMULATOR, SELECTED, stride * lanes);
   }

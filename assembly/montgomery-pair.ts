@@ -23,16 +23,20 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
   // Columns below n: products of x y and m p cancel, leaving the quotient's digits.
   for (let t = 0; t < half; t++) {
     const count = <u64>(4 * t + 1); // 2t + 1 of x y, 2t of m p; two more in the next column
-    H0 = add(H2, i64x2.splat(startH(count)));
-    L0 = add(L2, i64x2.splat(startL(count)));
-    H1 = i64x2.splat(startH(count + 2));
-    L1 = i64x2.splat(startL(count + 2));
+    const startH0 = startH(count);
+    const startL0 = startL(count);
+    const startH1 = startH(count + 2);
+    const startL1 = startL(count + 2);
+    H0 = add(H2, i64x2.splat(startH0));
+    L0 = add(L2, i64x2.splat(startL0));
+    H1 = i64x2.splat(startH1);
+    L1 = i64x2.splat(startL1);
     H2 = i64x2.splat(0);
     L2 = i64x2.splat(0);
     const end = <usize>t << 5;
-    for (let i: usize = 0, j = y + end; i <= end; i += 32, j -= 32) {
-      a0 = v128.load(x + i);
-      a1 = v128.load(x + i, 16);
+    for (let i = x, j = y + end; j >= y; i += 32, j -= 32) {
+      a0 = v128.load(i);
+      a1 = v128.load(i, 16);
       b0 = v128.load(j);
       b1 = v128.load(j, 16);
       h = fma(a0, b0, c1); H0 = add(H0, h); L0 = add(L0, low(a0, b0, h, c2));
@@ -40,9 +44,9 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
       h = fma(a1, b0, c1); H1 = add(H1, h); L1 = add(L1, low(a1, b0, h, c2));
       h = fma(a1, b1, c1); H2 = add(H2, h); L2 = add(L2, low(a1, b1, h, c2));
     }
-    for (let i: usize = 0, j = p + end; i < end; i += 32, j -= 32) {
-      a0 = v128.load(QUOTIENT + i);
-      a1 = v128.load(QUOTIENT + i, 16);
+    for (let i = QUOTIENT, j = p + end; j > p; i += 32, j -= 32) {
+      a0 = v128.load(i);
+      a1 = v128.load(i, 16);
       b0 = v128.load(j);
       b1 = v128.load(j, 16);
       h = fma(a0, b0, c1); H0 = add(H0, h); L0 = add(L0, low(a0, b0, h, c2));
@@ -50,16 +54,17 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
       h = fma(a1, b0, c1); H1 = add(H1, h); L1 = add(L1, low(a1, b0, h, c2));
       h = fma(a1, b1, c1); H2 = add(H2, h); L2 = add(L2, low(a1, b1, h, c2));
     }
+    const m = QUOTIENT + end;
     b1 = v128.load(p1);
     a0 = columnValue(H0, L0, carry);
     carry = columnCarry(H0, a0);
     a0 = columnDigit(a0);
-    v128.store(QUOTIENT + end, a0);
+    v128.store(m, a0);
     h = fma(a0, b1, c1); H1 = add(H1, h); L1 = add(L1, low(a0, b1, h, c2));
     a1 = columnValue(H1, L1, carry);
     carry = columnCarry(H1, a1);
     a1 = columnDigit(a1);
-    v128.store(QUOTIENT + end, a1, 16);
+    v128.store(m, a1, 16);
     h = fma(a1, b1, c1); H2 = add(H2, h); L2 = add(L2, low(a1, b1, h, c2));
   }
 
@@ -67,16 +72,20 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
   const last = <usize>(half - 1) << 5;
   for (let t = half; t < n; t++) {
     const count = <u64>(4 * (n - t) - 2); // 2(n - t) - 1 of each; one less of each in the next column
-    H0 = add(H2, i64x2.splat(startH(count)));
-    L0 = add(L2, i64x2.splat(startL(count)));
-    H1 = i64x2.splat(startH(count - 2));
-    L1 = i64x2.splat(startL(count - 2));
+    const startH0 = startH(count);
+    const startL0 = startL(count);
+    const startH1 = startH(count - 2);
+    const startL1 = startL(count - 2);
+    H0 = add(H2, i64x2.splat(startH0));
+    L0 = add(L2, i64x2.splat(startL0));
+    H1 = i64x2.splat(startH1);
+    L1 = i64x2.splat(startL1);
     H2 = i64x2.splat(0);
     L2 = i64x2.splat(0);
     const from = <usize>(t - half + 1) << 5;
-    for (let i = from, j = y + last; i <= last; i += 32, j -= 32) {
-      a0 = v128.load(x + i);
-      a1 = v128.load(x + i, 16);
+    for (let i = x + from, j = y + last; i <= x + last; i += 32, j -= 32) {
+      a0 = v128.load(i);
+      a1 = v128.load(i, 16);
       b0 = v128.load(j);
       b1 = v128.load(j, 16);
       h = fma(a0, b0, c1); H0 = add(H0, h); L0 = add(L0, low(a0, b0, h, c2));
@@ -84,9 +93,9 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
       h = fma(a1, b0, c1); H1 = add(H1, h); L1 = add(L1, low(a1, b0, h, c2));
       h = fma(a1, b1, c1); H2 = add(H2, h); L2 = add(L2, low(a1, b1, h, c2));
     }
-    for (let i = from, j = p + last; i <= last; i += 32, j -= 32) {
-      a0 = v128.load(QUOTIENT + i);
-      a1 = v128.load(QUOTIENT + i, 16);
+    for (let i = QUOTIENT + from, j = p + last; i <= QUOTIENT + last; i += 32, j -= 32) {
+      a0 = v128.load(i);
+      a1 = v128.load(i, 16);
       b0 = v128.load(j);
       b1 = v128.load(j, 16);
       h = fma(a0, b0, c1); H0 = add(H0, h); L0 = add(L0, low(a0, b0, h, c2));
@@ -97,10 +106,12 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
     const to = QUOTIENT + from - 32;
     a0 = columnValue(H0, L0, carry);
     carry = columnCarry(H0, a0);
-    v128.store(to, columnDigit(a0));
+    a0 = columnDigit(a0);
+    v128.store(to, a0);
     a1 = columnValue(H1, L1, carry);
     carry = columnCarry(H1, a1);
-    v128.store(to, columnDigit(a1), 16);
+    a1 = columnDigit(a1);
+    v128.store(to, a1, 16);
   }
   memory.copy(out, QUOTIENT, <usize>n << 4);
 }
@@ -148,13 +159,17 @@ export function squarePair(out: usize, x: usize, p: usize, n: i32): void {
       H2 = add(H2, H2);
       L2 = add(L2, L2);
     }
-    H0 = add(H0, add(nextH, i64x2.splat(startH(count))));
-    L0 = add(L0, add(nextL, i64x2.splat(startL(count))));
-    H1 = add(add(H1, H1), i64x2.splat(startH(count + 2)));
-    L1 = add(add(L1, L1), i64x2.splat(startL(count + 2)));
-    for (let i: usize = 0, j = p + end; i < end; i += 32, j -= 32) {
-      a0 = v128.load(QUOTIENT + i);
-      a1 = v128.load(QUOTIENT + i, 16);
+    const startH0 = startH(count);
+    const startL0 = startL(count);
+    const startH1 = startH(count + 2);
+    const startL1 = startL(count + 2);
+    H0 = add(H0, add(nextH, i64x2.splat(startH0)));
+    L0 = add(L0, add(nextL, i64x2.splat(startL0)));
+    H1 = add(add(H1, H1), i64x2.splat(startH1));
+    L1 = add(add(L1, L1), i64x2.splat(startL1));
+    for (let i = QUOTIENT, j = p + end; j > p; i += 32, j -= 32) {
+      a0 = v128.load(i);
+      a1 = v128.load(i, 16);
       b0 = v128.load(j);
       b1 = v128.load(j, 16);
       h = fma(a0, b0, c1); H0 = add(H0, h); L0 = add(L0, low(a0, b0, h, c2));
@@ -162,16 +177,17 @@ export function squarePair(out: usize, x: usize, p: usize, n: i32): void {
       h = fma(a1, b0, c1); H1 = add(H1, h); L1 = add(L1, low(a1, b0, h, c2));
       h = fma(a1, b1, c1); H2 = add(H2, h); L2 = add(L2, low(a1, b1, h, c2));
     }
+    const m = QUOTIENT + end;
     b1 = v128.load(p1);
     a0 = columnValue(H0, L0, carry);
     carry = columnCarry(H0, a0);
     a0 = columnDigit(a0);
-    v128.store(QUOTIENT + end, a0);
+    v128.store(m, a0);
     h = fma(a0, b1, c1); H1 = add(H1, h); L1 = add(L1, low(a0, b1, h, c2));
     a1 = columnValue(H1, L1, carry);
     carry = columnCarry(H1, a1);
     a1 = columnDigit(a1);
-    v128.store(QUOTIENT + end, a1, 16);
+    v128.store(m, a1, 16);
     h = fma(a1, b1, c1);
     nextH = add(H2, h);
     nextL = add(L2, low(a1, b1, h, c2));
@@ -209,13 +225,17 @@ export function squarePair(out: usize, x: usize, p: usize, n: i32): void {
       H2 = add(H2, H2);
       L2 = add(L2, L2);
     }
-    H0 = add(H0, add(nextH, i64x2.splat(startH(count))));
-    L0 = add(L0, add(nextL, i64x2.splat(startL(count))));
-    H1 = add(add(H1, H1), i64x2.splat(startH(count - 2)));
-    L1 = add(add(L1, L1), i64x2.splat(startL(count - 2)));
-    for (let i = from, j = p + last; i <= last; i += 32, j -= 32) {
-      a0 = v128.load(QUOTIENT + i);
-      a1 = v128.load(QUOTIENT + i, 16);
+    const startH0 = startH(count);
+    const startL0 = startL(count);
+    const startH1 = startH(count - 2);
+    const startL1 = startL(count - 2);
+    H0 = add(H0, add(nextH, i64x2.splat(startH0)));
+    L0 = add(L0, add(nextL, i64x2.splat(startL0)));
+    H1 = add(add(H1, H1), i64x2.splat(startH1));
+    L1 = add(add(L1, L1), i64x2.splat(startL1));
+    for (let i = QUOTIENT + from, j = p + last; i <= QUOTIENT + last; i += 32, j -= 32) {
+      a0 = v128.load(i);
+      a1 = v128.load(i, 16);
       b0 = v128.load(j);
       b1 = v128.load(j, 16);
       h = fma(a0, b0, c1); H0 = add(H0, h); L0 = add(L0, low(a0, b0, h, c2));
@@ -226,10 +246,12 @@ export function squarePair(out: usize, x: usize, p: usize, n: i32): void {
     const to = QUOTIENT + from - 32;
     a0 = columnValue(H0, L0, carry);
     carry = columnCarry(H0, a0);
-    v128.store(to, columnDigit(a0));
+    a0 = columnDigit(a0);
+    v128.store(to, a0);
     a1 = columnValue(H1, L1, carry);
     carry = columnCarry(H1, a1);
-    v128.store(to, columnDigit(a1), 16);
+    a1 = columnDigit(a1);
+    v128.store(to, a1, 16);
     nextH = H2;
     nextL = L2;
   }

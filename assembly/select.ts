@@ -1,7 +1,7 @@
 // Selection of a table's entry by a secret index: every entry is read whole, and kept or not by a mask.
 //
-// The vector forms take ten vectors of the number at a time, which with mask, counter and index fill the registers; 40, 60, 80 digits
-// of one or two lanes are 20 to 80 vectors, so that ten always divides.
+// The vector forms take ten vectors of the number at a time, which with masks and operands fill the registers; 40, 60, 80 digits
+// of one to four lanes are 20 to 160 vectors, so that ten always divides.
 
 import { SELECTED } from './memory';
 
@@ -22,11 +22,12 @@ export function selectLimbs(table: usize, stride: usize, count: u32, index: u32,
 }
 
 /**
- * SELECTED = table[index], a table of `count` numbers `stride` bytes apart, of whole vectors: the lower halves of the vectors by the first
- * index, the upper by the second. For two interleaved numbers those are their indices; for one number give its index twice.
+ * SELECTED = in each lane its entry of the table, `count` numbers `stride` bytes apart, of whole vectors. The indices are those of the
+ * halves of the even and of the odd vectors: for one number its index four times, for two theirs twice, for four theirs.
  */
-export function selectVectors(table: usize, stride: usize, count: i32, first: u32, second: u32): void {
-  const index = i64x2.replace_lane(i64x2.splat(first), 1, second);
+export function selectVectors(table: usize, stride: usize, count: i32, i0: u32, i1: u32, i2: u32, i3: u32): void {
+  const evenIndex = i64x2.replace_lane(i64x2.splat(i0), 1, i1);
+  const oddIndex = i64x2.replace_lane(i64x2.splat(i2), 1, i3);
   const one = i64x2.splat(1);
   for (let at: usize = 0; at < stride; at += 160) {
     let s0: v128, s1: v128, s2: v128, s3: v128, s4: v128, s5: v128, s6: v128, s7: v128, s8: v128, s9: v128;
@@ -34,17 +35,18 @@ export function selectVectors(table: usize, stride: usize, count: i32, first: u3
     let entry = table + at;
     let counter = i64x2.splat(0);
     for (let e = 0; e < count; e++) {
-      const mask = i64x2.eq(counter, index);
-      s0 = v128.or(s0, v128.and(v128.load(entry), mask));
-      s1 = v128.or(s1, v128.and(v128.load(entry, 16), mask));
-      s2 = v128.or(s2, v128.and(v128.load(entry, 32), mask));
-      s3 = v128.or(s3, v128.and(v128.load(entry, 48), mask));
-      s4 = v128.or(s4, v128.and(v128.load(entry, 64), mask));
-      s5 = v128.or(s5, v128.and(v128.load(entry, 80), mask));
-      s6 = v128.or(s6, v128.and(v128.load(entry, 96), mask));
-      s7 = v128.or(s7, v128.and(v128.load(entry, 112), mask));
-      s8 = v128.or(s8, v128.and(v128.load(entry, 128), mask));
-      s9 = v128.or(s9, v128.and(v128.load(entry, 144), mask));
+      const even = i64x2.eq(counter, evenIndex);
+      const odd = i64x2.eq(counter, oddIndex);
+      s0 = v128.or(s0, v128.and(v128.load(entry), even));
+      s1 = v128.or(s1, v128.and(v128.load(entry, 16), odd));
+      s2 = v128.or(s2, v128.and(v128.load(entry, 32), even));
+      s3 = v128.or(s3, v128.and(v128.load(entry, 48), odd));
+      s4 = v128.or(s4, v128.and(v128.load(entry, 64), even));
+      s5 = v128.or(s5, v128.and(v128.load(entry, 80), odd));
+      s6 = v128.or(s6, v128.and(v128.load(entry, 96), even));
+      s7 = v128.or(s7, v128.and(v128.load(entry, 112), odd));
+      s8 = v128.or(s8, v128.and(v128.load(entry, 128), even));
+      s9 = v128.or(s9, v128.and(v128.load(entry, 144), odd));
       counter = i64x2.add(counter, one);
       entry += stride;
     }

@@ -18,6 +18,9 @@ const config = JSON.parse(readFileSync(join(root, 'asconfig.json'), 'utf8')) as 
 const check = process.argv.includes('--check');
 const directory = check ? mkdtempSync(join(tmpdir(), 'sallyport-wasm-')) : join(root, 'build');
 try {
+  execFileSync(process.execPath, [join(root, 'scripts', 'generate-quad-kernel.ts'), ...(check ? ['--check'] : [])], {
+    stdio: 'inherit',
+  });
   const differing: string[] = [];
   const built = Object.entries(config.targets).map(([target, { outFile }]) => {
     const name = basename(outFile);

@@ -68,7 +68,7 @@ export function createExponentiation(core: Core, fixedBase: FixedBase): Exponent
     if (group instanceof SallyportError) return exponents.map(() => group);
     const results = exponents.map((exponent): BatchResult | undefined => checkExponent(group, exponent));
     prepareTable(group);
-    for (const { length, indices } of batches(results, (index) => exponents[index]!.length, core.batchMax)) {
+    for (const { length, indices } of batches(results, (index) => exponents[index]!.length, core)) {
       indices.forEach((index, item) => {
         input.set(exponents[index]!, item * length);
       });
@@ -91,7 +91,7 @@ export function createExponentiation(core: Core, fixedBase: FixedBase): Exponent
     );
     prepare(group);
     const { byteLength } = group;
-    for (const { length, indices } of batches(results, (index) => pairs[index]!.exponent.length, core.batchMax)) {
+    for (const { length, indices } of batches(results, (index) => pairs[index]!.exponent.length, core)) {
       const count = indices.length;
       indices.forEach((index, item) => {
         input.set(pairs[index]!.exponent, item * length);
@@ -157,11 +157,14 @@ function badPublicValue(group: Group, status: number): SallyportError {
   );
 }
 
-/** The items without a result yet, as batches of one exponent length and at most `max` items, in order. */
+/**
+ * The items without a result yet, as batches of one exponent length, in order. Where a pass carries four, three left over go as four,
+ * the last of them twice: a pass of four costs what a pass of two does.
+ */
 function batches(
   results: readonly (BatchResult | undefined)[],
   lengthOf: (index: number) => number,
-  max: number,
+  { batchMax, lanes }: Core,
 ): { length: number; indices: number[] }[] {
   const open = new Map<number, number[]>();
   const all: { length: number; indices: number[] }[] = [];
@@ -169,12 +172,13 @@ function batches(
     if (result !== undefined) return;
     const length = lengthOf(index);
     let indices = open.get(length);
-    if (indices === undefined || indices.length === max) {
+    if (indices === undefined || indices.length === batchMax) {
       indices = [];
       open.set(length, indices);
       all.push({ length, indices });
     }
     indices.push(index);
   });
+  for (const { indices } of all) if (lanes === 4 && indices.length % 4 === 3) indices.push(indices.at(-1)!);
   return all;
 }

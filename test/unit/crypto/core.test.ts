@@ -6,7 +6,7 @@ import { createHashing } from '../../../src/crypto/core-hash.ts';
 import { createExponentiation } from '../../../src/crypto/core-modexp.ts';
 import { GROUP_NAMES, GROUPS } from '../../../src/crypto/groups.ts';
 
-const NAMES = ['scalar', 'fma'];
+const NAMES = ['scalar', 'fma', 'fma-quad'];
 
 describe.each(NAMES)('%s.wasm', (name) => {
   const bytes = new Uint8Array(readFileSync(new URL(`../../../build/${name}.wasm`, import.meta.url)));
