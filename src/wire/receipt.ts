@@ -1,5 +1,6 @@
 import { assert } from '../errors.ts';
 import { CONTENT_TYPE_BYTES_MAX, RECEIPT_RESULT_BYTES_MAX, TRANSACTION_ID_BYTES } from '../limits.ts';
+import { CONTENT_TYPE } from './content-type.ts';
 
 /**
  * The receipt of docs/PROTOCOL.md section 8:
@@ -55,7 +56,7 @@ function ascii(text: string): Uint8Array {
 
 /** Whether a text can be a content type on the wire: 1 to 128 bytes of printable ASCII. */
 export function isContentType(text: string): boolean {
-  return text.length <= CONTENT_TYPE_BYTES_MAX && /^[\x20-\x7e]+$/.test(text);
+  return text.length <= CONTENT_TYPE_BYTES_MAX && CONTENT_TYPE.test(text);
 }
 
 /** What SHA-256 turns into body_hash: "sallyport/1 transaction" || len8(content_type) || len16(body). */
