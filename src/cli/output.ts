@@ -92,6 +92,11 @@ export class Output {
     this.#streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
   }
 
+  /** One JSON value on one line of stdout, for events in a stream. */
+  jsonLine(value: unknown): void {
+    this.#streams.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
   /** A remark for the person; nothing under --json, where stdout and stderr belong to programs. */
   note(text: string): void {
     if (!this.json) this.#streams.stderr.write(`${text}\n`);

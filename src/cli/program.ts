@@ -14,13 +14,14 @@ import { registerLedger } from './commands/ledger.ts';
 import { registerPay } from './commands/pay.ts';
 import { registerReceipt } from './commands/receipt.ts';
 import { registerSend } from './commands/send.ts';
+import { registerServe } from './commands/serve.ts';
 import type { Invocation, Register } from './invocation.ts';
 
 /** Command files, by the heading under which help lists them. */
 const COMMANDS: readonly (readonly [heading: string, registers: readonly Register[]])[] = [
   [
     'For the operator:',
-    [registerEnroll, registerCustomers, registerAccounts, registerFund, registerLedger, registerKeys],
+    [registerServe, registerEnroll, registerCustomers, registerAccounts, registerFund, registerLedger, registerKeys],
   ],
   ['For customers:', [registerPay, registerSend, registerBalance, registerHistory, registerReceipt]],
   ['For measuring:', [registerCompare]],

@@ -33,8 +33,9 @@ export interface HistoryEntry {
 /** Newest first. */
 export interface History {
   readonly entries: readonly HistoryEntry[];
-  /** Whether there are older ones: ask again with `before` set to the last entry's sequence. */
+  /** Whether there are older ones: ask again with `before` set to `next`. */
   readonly more: boolean;
+  readonly next?: string | undefined;
 }
 
 const amount = z.string().regex(/^-?\d{1,19}(\.\d{1,4})?$/);
@@ -60,6 +61,10 @@ const history = z.looseObject({
     }),
   ),
   more: z.boolean(),
+  next: z
+    .string()
+    .regex(/^\d{1,20}(\.\d{1,10})?$/)
+    .optional(),
 });
 const transferResult = z.looseObject({ status: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/) });
 

@@ -68,7 +68,7 @@ export interface PaymentSettlement extends Settlement {
 }
 
 export interface HistoryPage {
-  /** Entries older than this sequence. */
+  /** Entries older than this sequence, or where a page before said `next`. */
   readonly before?: string;
   /** At most 100. */
   readonly limit?: number;

@@ -4,6 +4,7 @@ import type { Account } from '../../ledger/accounts.ts';
 import { formatAmount, parseAmount } from '../../ledger/amounts.ts';
 import { LIST_PAGE_MAX } from '../../limits.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
+import { nextCommand } from '../next-command.ts';
 import { type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
 import { UsageError } from '../output.ts';
 import { isoTimeOfUs } from '../times.ts';
@@ -44,7 +45,7 @@ export const registerAccounts: Register = (parent, invocation) => {
       return;
     }
     output.line(`${output.style('green', '✓')} opened ${account.id} for ${account.owner}, in ${account.currency}`);
-    output.note(`\nNext: sallyport fund ${account.id} 100`);
+    output.note(`\nNext: ${nextCommand(['fund', account.id, '100'], { state: options.state })}`);
   });
 
   const list = group

@@ -8,6 +8,7 @@ import { type CustomerIdentity, createCustomerFile, DEFAULT_POLICY, hostKeyFinge
 import { digestIdentity } from '../../ledger/identity.ts';
 import { CREDENTIAL_BYTES, PROFILE_FIELDS_MAX, PROFILE_TAG_BYTES_MAX, PROFILE_VALUE_BYTES_MAX } from '../../limits.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
+import { nextCommand } from '../next-command.ts';
 import { type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
 import { UsageError } from '../output.ts';
 
@@ -90,7 +91,8 @@ export const registerEnroll: Register = (parent, invocation) => {
         options.trust === 'pinned' ? hostKeyFingerprint(enrolled.hostKey) : 'confirmed by the customer on first use',
       ],
     ]);
-    output.note(`\nNext: sallyport accounts open ${customerId}.eur --owner ${customerId} --currency EUR`);
+    const account = ['accounts', 'open', `${customerId}.eur`, '--owner', customerId!, '--currency', 'EUR'];
+    output.note(`\nNext: ${nextCommand(account, { state: options.state })}`);
   });
 };
 

@@ -20,7 +20,7 @@ export const registerHistory: Register = (parent, invocation) => {
     .description('show what moved on one of your accounts, newest first')
     .argument('<account>', 'one of your own accounts')
     .option('--limit <count>', `how many entries, at most ${LIMIT_MAX}`, integerBetween(1, LIMIT_MAX), LIMIT_DEFAULT)
-    .option('--before <sequence>', 'only entries older than this one: the next page');
+    .option('--before <sequence>', 'only entries older than this one; what a page says is where the next begins');
   addCustomerOptions(history, '0s');
   withExamples(history, [
     ['sallyport history alice.eur --customer alice.json', 'the newest entries'],
@@ -36,7 +36,7 @@ export const registerHistory: Register = (parent, invocation) => {
   });
 };
 
-function show(account: string, { entries, more }: History, output: Output): void {
+function show(account: string, { entries, more, next }: History, output: Output): void {
   output.table(
     [
       { title: 'sequence', align: 'right', value: (entry) => entry.sequence },
@@ -50,6 +50,5 @@ function show(account: string, { entries, more }: History, output: Output): void
     entries,
     `Nothing has moved on ${account}.`,
   );
-  const last = entries.at(-1);
-  if (more && last !== undefined) output.note(`\nThere are older entries: add --before ${last.sequence}`);
+  if (more && next !== undefined) output.note(`\nThere are older entries: add --before ${next}`);
 }

@@ -45,8 +45,8 @@ export const registerKeys: Register = (parent, invocation) => {
     `
 A rotation has two steps, so that no customer has to be told. First the server announces the next key in every signed
 offer, and customers remember it; when all of them were there, --complete takes it into use. Customers that never saw
-the announcement refuse the new key (HOST_KEY_MISMATCH) until they are enrolled anew. Restart the server, or send it
-SIGHUP, after each step.`,
+the announcement refuse the new key (HOST_KEY_MISMATCH) until they are enrolled anew. Restart the server after each
+step.`,
   );
   withExamples(rotate, [
     ['sallyport keys rotate', 'announce'],
@@ -78,7 +78,7 @@ SIGHUP, after each step.`,
         output,
       );
     }
-    output.note('\nNext: restart the server, or send it SIGHUP, so that it takes this up.');
+    output.note('\nNext: restart the server, so that it takes this up.');
   });
 };
 

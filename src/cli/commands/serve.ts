@@ -1,0 +1,140 @@
+/** `sallyport serve`: the security server, until it is told to stop. */
+
+import { writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Option } from 'commander';
+import { pino } from 'pino';
+import { addressOf } from '../../customer/connection.ts';
+import { SallyportError } from '../../errors.ts';
+import { resolveConfiguration } from '../../server/configuration.ts';
+import { SecurityServer } from '../../server/index.ts';
+import { EXIT } from '../exit-codes.ts';
+import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
+import { nextCommand } from '../next-command.ts';
+import type { Output } from '../output.ts';
+import { addSettingOptions, flagsOf, printConfiguration, settingText } from '../setting-options.ts';
+import { encodeTracedStep } from '../trace.ts';
+
+interface Options extends Readonly<Record<string, unknown>> {
+  readonly config?: string;
+  readonly printConfig?: true;
+  readonly logFile?: string;
+  readonly traceSteps?: number;
+}
+
+export const registerServe: Register = (parent, invocation) => {
+  const serve = parent
+    .command('serve')
+    .description('run the security server; makes host key, pepper and ledger on first use')
+    .option('--config <file>', 'configuration file, TOML (default: ./sallyport.toml if there is one; SALLYPORT_CONFIG)')
+    .option('--print-config', 'show every setting, its value and where it comes from, and exit')
+    .option('--log-file <file>', 'write the log (JSON lines) there instead of to standard error')
+    .addOption(jsonOption())
+    .addOption(new Option('--trace-steps <fd>').argParser(Number).hideHelp());
+  addSettingOptions(serve);
+  withExamples(serve, [
+    ['sallyport serve', 'on embedded defaults, state in ./sallyport-state'],
+    ['sallyport serve --host 0.0.0.0 --state /var/lib/sallyport --log-file /var/log/sallyport.log', 'for a network'],
+    ['SALLYPORT_FIRST_PORT=7000 sallyport serve --print-config', 'what would be in force, and why'],
+  ]);
+  onAction<Options>(serve, invocation, async (_args, options, output) => {
+    const resolved = resolveConfiguration({
+      file: options.config,
+      environment: process.env,
+      flags: flagsOf(options),
+    });
+    if (options.printConfig) {
+      printConfiguration(resolved, output);
+      return;
+    }
+    const { configuration } = resolved;
+    const destination = openLog(options.logFile);
+    const logger = pino({ level: configuration['log-level'], timestamp: pino.stdTimeFunctions.isoTime }, destination);
+    const server = await SecurityServer.start({ configuration, logger });
+    if (options.traceSteps !== undefined) traceServer(server, options.traceSteps);
+    announce(server, options, output);
+    await untilSignalled();
+    output.note(
+      `\nstopping: sessions that run have ${configuration['drain-ms'] / 1_000} s to finish; interrupt again to leave at once`,
+    );
+    const leave = (): void => process.exit(EXIT.INTERRUPTED);
+    process.once('SIGINT', leave).once('SIGTERM', leave);
+    await server.stop();
+    process.off('SIGINT', leave).off('SIGTERM', leave);
+    output.note('stopped');
+  });
+};
+
+/** Synchronous: the last lines before an end are there, and a line costs microseconds. */
+function openLog(path: string | undefined): ReturnType<typeof pino.destination> {
+  if (path === undefined) return pino.destination({ dest: 2, sync: true });
+  try {
+    return pino.destination({ dest: path, sync: true, mode: 0o600 });
+  } catch (cause) {
+    throw new SallyportError('BAD_FILE', `the log file ${path} cannot be written: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** Steps go to an inherited descriptor: how the demo sees what the server does. */
+function traceServer(server: SecurityServer, descriptor: number): void {
+  server.on('step', ({ step, detail }) => {
+    writeSync(descriptor, encodeTracedStep({ at: process.hrtime.bigint(), side: 'server', step, detail }));
+  });
+}
+
+/** On stdout: for a person what to know and what to type next, for a program one line of JSON. */
+function announce(server: SecurityServer, options: Options, output: Output): void {
+  const { configuration, state, address, fingerprint } = server;
+  const firstPort = { host: address.host, port: address.port };
+  if (output.json) {
+    output.jsonLine({
+      event: 'serving',
+      firstPort,
+      secondPorts: settingText(configuration['second-ports']),
+      fingerprint,
+      hostKey: Buffer.from(state.hostPublicKey).toString('hex'),
+      state: resolve(state.path),
+      created: state.created,
+      pid: process.pid,
+    });
+    return;
+  }
+  output.line(output.style('bold', 'Sallyport serves.'));
+  output.line();
+  output.pairs([
+    ['  first port', addressOf(firstPort.host, firstPort.port)],
+    ['  second ports', secondPortsText(configuration['second-ports'], configuration['port-mode'])],
+    ['  host key', fingerprint],
+    ['  state', `${resolve(state.path)}${state.created.length === 0 ? '' : '  (made just now)'}`],
+    ['  log', options.logFile === undefined ? 'standard error, JSON lines' : resolve(options.logFile)],
+  ]);
+  output.line();
+  output.line('Make a customer next, from another terminal in this directory:');
+  output.line();
+  output.line(`  ${output.style('bold', enrollCommand(server, options))}`);
+  output.line();
+}
+
+function secondPortsText(supply: unknown, mode: string): string {
+  const ports = settingText(supply);
+  const shown = ports.startsWith('any:') ? `${ports.slice(4)}, chosen by the system` : ports;
+  return mode === 'exclusive' ? `${shown}, one for each session` : `${shown}, shared by all sessions`;
+}
+
+/** With the state directory and the port when they are not where enroll would look. */
+function enrollCommand({ state, address, configuration }: SecurityServer, options: Options): string {
+  const elsewhere = options.config !== undefined || options.state !== undefined;
+  const moved = options.firstPort !== undefined || configuration['first-port'] === 0;
+  return nextCommand(['enroll', 'alice', '--profile', 'email=alice@example.com'], {
+    state: elsewhere ? state.path : undefined,
+    server: moved ? addressOf(address.host, address.port) : undefined,
+  });
+}
+
+function untilSignalled(): Promise<void> {
+  return new Promise((stop) => {
+    process.once('SIGINT', () => stop()).once('SIGTERM', () => stop());
+  });
+}
