@@ -144,7 +144,7 @@ export type CustomerAnswer =
       readonly contentType: string;
       readonly body: Uint8Array;
     }
-  /** The session ended first. `sent`: its bytes went to the socket, so a transaction's outcome is not known. */
+  /** The session ended first. `sent`: its bytes went to the socket and may have been looked at, so a transaction's outcome is not known. */
   | { readonly kind: 'unanswered'; readonly sent: boolean };
 
 export type CustomerEffect =

@@ -205,17 +205,25 @@ function receiveFinished(state: In<'awaitingFinished'>, { type, content }: Inner
 function receiveAuthResult(state: In<'awaitingAuthResult'>, message: InnerMessage): CustomerStep {
   if (message.type === 'ERROR') {
     const alert = decodeAlert(message.content);
-    return alert.ok ? obey(state, alert.value) : refuse(state, alert.code, alert.what);
+    return alert.ok ? obey(notLookedAt(state), alert.value) : refuse(state, alert.code, alert.what);
   }
   if (message.type !== 'AUTH_RESULT') return refuse(state, 'BAD_FRAME', `${message.type} before AUTH_RESULT`);
   const verified = decodeAuthResult(message.content);
   if (!verified.ok) return refuse(state, verified.code, verified.what);
-  if (!verified.value) return obey(state, { code: 'AUTH_FAILED', retryAfterMs: 0 });
+  if (!verified.value) return obey(notLookedAt(state), { code: 'AUTH_FAILED', retryAfterMs: 0 });
   return sendWaiting({ ...state, phase: 'ready' }, [
     { kind: 'clearDeadline', name: 'ready' },
     { kind: 'step', step: 'identity-verified', detail: {} },
     { kind: 'ready' },
   ]);
+}
+
+/**
+ * The server says, under its keys, that it did not verify the identity: what was sent ahead was not looked at (docs/PROTOCOL.md section 4.3),
+ * so its outcome is known, as if it had never been sent.
+ */
+function notLookedAt(state: In<'awaitingAuthResult'>): In<'awaitingAuthResult'> {
+  return { ...state, waiting: [...state.unanswered, ...state.waiting], unanswered: [] };
 }
 
 function wantClose(state: OpenCustomer): CustomerStep {
