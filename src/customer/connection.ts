@@ -13,6 +13,7 @@ export interface ConnectionListener {
 
 export class Connection {
   readonly #listener: ConnectionListener;
+  readonly #localAddress: string | undefined;
   #socket: Socket | undefined;
   #corked: Socket | undefined;
   /** Of the connection that was tried or used last. */
@@ -20,8 +21,10 @@ export class Connection {
   made = false;
   error: Error | undefined;
 
-  constructor(listener: ConnectionListener) {
+  /** `localAddress`: of this machine, to connect from; undefined: as the system chooses. */
+  constructor(listener: ConnectionListener, localAddress: string | undefined) {
     this.#listener = listener;
+    this.#localAddress = localAddress;
   }
 
   open(host: string, port: number): void {
@@ -29,7 +32,8 @@ export class Connection {
     this.address = addressOf(host, port);
     this.made = false;
     this.error = undefined;
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+    const from = this.#localAddress === undefined ? {} : { localAddress: this.#localAddress };
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true, ...from });
     this.#socket = socket;
     const current = (): boolean => this.#socket === socket;
     socket.on('connect', () => {
