@@ -106,6 +106,8 @@ export interface SessionHooks {
   readonly confirmHostKey: ((hostKey: Uint8Array) => Promise<boolean>) | undefined;
   readonly onStep: (step: CustomerStep) => void;
   readonly onHostKeys: (keys: HostKeys) => void;
+  /** An address of this machine to connect from; as the system chooses when left out. */
+  readonly localAddress?: string;
 }
 
 export interface CustomerEvents {

@@ -84,12 +84,15 @@ class SessionClient implements CustomerSession {
     this.ended = this.#ending.promise;
     // Who does not wait for `ready` learns of a failure by the answers.
     this.ready.catch(() => undefined);
-    this.#connection = new Connection({
-      connected: () => this.#dispatch({ kind: 'connected' }),
-      received: (bytes) => this.#driver?.receive(bytes),
-      ended: () => this.#driver?.peerEnded(),
-      lost: () => this.#dispatch({ kind: 'lost' }),
-    });
+    this.#connection = new Connection(
+      {
+        connected: () => this.#dispatch({ kind: 'connected' }),
+        received: (bytes) => this.#driver?.receive(bytes),
+        ended: () => this.#driver?.peerEnded(),
+        lost: () => this.#dispatch({ kind: 'lost' }),
+      },
+      hooks.localAddress,
+    );
     loadCrypto().then(
       (crypto) => this.#start(crypto),
       (cause: unknown) =>

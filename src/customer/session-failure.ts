@@ -27,8 +27,12 @@ export function errorOfEnd(end: SessionEnd<CustomerPhase>, place: SessionPlace):
       return new SallyportError('TRUNCATED', `${address} ended the connection without CLOSE (${end.phase})`);
     case 'lost':
       return place.connected
-        ? new SallyportError('TRUNCATED', `the connection to ${address} was lost (${end.phase}${because(place)})`)
-        : new SallyportError('UNREACHABLE', `cannot connect to ${address}${because(place)}`);
+        ? new SallyportError('TRUNCATED', `the connection to ${address} was lost (${end.phase}${because(place)})`, {
+            cause: place.socketError,
+          })
+        : new SallyportError('UNREACHABLE', `cannot connect to ${address}${because(place)}`, {
+            cause: place.socketError,
+          });
     case 'timeout':
       return place.connected
         ? new SallyportError('TIMEOUT', `${address} did not answer in time (${end.deadline})`)
