@@ -53,6 +53,9 @@ interface Visit {
   session: string | undefined;
 }
 
+/** Customers turned away that still read why; beyond it they are reset, so that a crowd at the door holds no descriptors. */
+const TURNED_AWAY_MAX = 256;
+
 const SERVER_RANDOM_BYTES = 32;
 const SESSION_ID_BYTES = 16;
 const LEASE_TOKEN_BYTES = 32;
@@ -61,6 +64,7 @@ const LEASE_TOKEN_BYTES = 32;
 export class FirstPortDesk {
   readonly #parts: FirstPortDeskParts;
   readonly #open = new OpenSet<FirstPortConnection>();
+  readonly #turnedAway = new Set<Socket>();
 
   constructor(parts: FirstPortDeskParts) {
     this.#parts = parts;
@@ -87,10 +91,19 @@ export class FirstPortDesk {
     connection.dispatch({ kind: 'accepted' });
   }
 
-  /** Says one word to a customer that is not served, and closes. */
+  /** Says one word to a customer that is not served, and closes: at the latest after the linger time, whatever it sends meanwhile. */
   turnAway(socket: Socket, alert: Alert): void {
     socket.on('error', () => socket.destroy());
-    socket.setTimeout(this.#parts.configuration['linger-timeout-ms'], () => socket.destroy());
+    if (this.#turnedAway.size >= TURNED_AWAY_MAX) {
+      socket.resetAndDestroy();
+      return;
+    }
+    this.#turnedAway.add(socket);
+    const timer = setTimeout(() => socket.destroy(), this.#parts.configuration['linger-timeout-ms']);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#turnedAway.delete(socket);
+    });
     socket.end(encodeAlertFrame(alert));
     socket.resume();
   }
@@ -106,6 +119,7 @@ export class FirstPortDesk {
 
   destroy(): void {
     for (const connection of this.#open.all()) connection.socket.destroy();
+    for (const socket of this.#turnedAway) socket.destroy();
   }
 
   #perform(visit: Visit, effect: Performed): void {
