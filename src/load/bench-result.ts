@@ -76,7 +76,7 @@ export function readBenchResult(value: unknown, name: string): BenchResult {
   );
 }
 
-export function measuresOfBench(result: BenchResult): Measure[] {
+export function measuresOfBench(result: Pick<BenchResult, 'benches'>): Measure[] {
   return result.benches.map((bench) =>
     bench.kind === 'ratio'
       ? {

@@ -12,15 +12,21 @@ export function monotonicNs(): bigint {
 }
 
 /**
- * The machine's monotonic clock. Timers of Node fire on whole milliseconds and never early, so a start comes up to about one
- * millisecond late; that delay is part of the latency (measured from the intended start) and shown as the phase `lag`.
+ * The machine's monotonic clock. Timers of Node fire on whole milliseconds, so a start comes up to about one millisecond
+ * late, and never early; that delay is part of the latency (measured from the intended start) and shown as the phase `lag`.
  */
 export function systemClock(epochNs: bigint): Clock {
   const nowNs = (): number => Number(process.hrtime.bigint() - epochNs);
   return {
     nowNs,
     at(dueNs, run) {
-      const timer = setTimeout(run, Math.max(0, (dueNs - nowNs()) / 1e6));
+      const wait = (): NodeJS.Timeout => setTimeout(ring, Math.max(0, (dueNs - nowNs()) / 1e6));
+      // Node's timers count in milliseconds of their own and can ring a fraction of one too soon.
+      const ring = (): void => {
+        if (nowNs() < dueNs) timer = wait();
+        else run();
+      };
+      let timer = wait();
       return () => clearTimeout(timer);
     },
   };

@@ -7,8 +7,10 @@ export interface LoadDriver {
   readonly operate: Operate;
   /** Sessions that are held open on purpose now. */
   readonly held: number;
-  /** Ends what is held. Resolves when every socket is closed. */
-  close(): Promise<void>;
+  /** The run is being ended: hold nothing any longer. */
+  stop(): void;
+  /** After the last operation. The ids of all transactions that were acknowledged by a verified receipt, 16 bytes each, one after another. */
+  close(): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** The one export of a driver's module, called once in each thread. `settings` was copied from the main thread. */

@@ -148,7 +148,10 @@ async function main(): Promise<void> {
   const begun = new Promise<Extract<ToThread, { kind: 'begin' }>>((resolve) => {
     port.on('message', (message: ToThread) => {
       if (message.kind === 'begin') resolve(message);
-      else stop.pull();
+      else {
+        stop.pull();
+        driver.stop();
+      }
     });
   });
   tell({ kind: 'ready' });
@@ -159,9 +162,9 @@ async function main(): Promise<void> {
   await runShare(driver, beginNs, reporter, clock);
   meter.end();
   cancelEnd();
-  await driver.close();
+  const acknowledged = await driver.close();
   reporter.stop();
-  tell({ kind: 'done', ...meter.result() });
+  tell({ kind: 'done', acknowledged, ...meter.result() }, [acknowledged.buffer]);
   port.close();
 }
 

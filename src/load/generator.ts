@@ -55,6 +55,8 @@ export interface GeneratorOutcome {
   /** Seconds from the beginning until the last thread was done with its operations. */
   readonly secondsTaken: number;
   readonly interrupted: boolean;
+  /** The ids of all transactions that were acknowledged, 16 bytes each, by thread. */
+  readonly acknowledged: readonly Uint8Array[];
 }
 
 /** Time for threads to get the word before the first operation is due. */
@@ -119,6 +121,7 @@ export async function runGenerator(
         startedAt,
         secondsTaken: (clock.nowNs() - beginNs) / 1e9,
         interrupted: stop.stopped,
+        acknowledged: ends.map((end) => end.acknowledged),
       };
     } finally {
       clearInterval(timer);

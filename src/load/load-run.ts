@@ -35,12 +35,18 @@ export interface LoadPlan {
   readonly keepIntervalHistograms: boolean;
 }
 
+export interface LoadRun {
+  readonly result: LoadResult;
+  /** The ids of all transactions that were acknowledged, warm-up included: 16 bytes each, one array a thread. */
+  readonly acknowledged: readonly Uint8Array[];
+}
+
 /** Runs the plan. `stop` ends it early, with the result of what was done. Rejects when the generator itself fails. */
 export async function runLoad(
   plan: LoadPlan,
   onStatus: (status: GeneratorStatus) => void,
   stop: StopSwitch,
-): Promise<LoadResult> {
+): Promise<LoadRun> {
   const { load } = plan;
   const secondsPlanned = load.mode === 'open' ? new LoadShape(load.stages).seconds : load.seconds;
   const outcome = await runGenerator(
@@ -65,7 +71,7 @@ export async function runLoad(
     onStatus,
     stop,
   );
-  return resultOf(plan, outcome, secondsPlanned);
+  return { result: resultOf(plan, outcome, secondsPlanned), acknowledged: outcome.acknowledged };
 }
 
 function resultOf(plan: LoadPlan, outcome: GeneratorOutcome, secondsPlanned: number): LoadResult {

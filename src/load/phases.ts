@@ -9,10 +9,18 @@ export interface PhaseDescription {
 export const PHASES = [
   { name: 'connect', title: 'first connect', meaning: 'TCP connection to the first port' },
   { name: 'offer', title: 'offer', meaning: 'HELLO sent until OFFER received whole' },
-  { name: 'connect2', title: 'second connect', meaning: 'OFFER checked, TCP connection to the second port' },
+  {
+    name: 'connect2',
+    title: 'second connect',
+    meaning: 'OFFER checked and TCP connection to the second port, while the customer computes its keys',
+  },
   { name: 'exchange', title: 'key exchange', meaning: 'CUSTOMER_KEY sent until FINISHED, the first record, verified' },
   { name: 'identity', title: 'identity', meaning: 'first record until AUTH_RESULT' },
-  { name: 'commit', title: 'commit', meaning: 'one transaction sent until its receipt verified' },
+  {
+    name: 'commit',
+    title: 'commit',
+    meaning: 'one transaction sent (or identity verified, when it travelled ahead) until its receipt verified',
+  },
   { name: 'whole', title: 'whole', meaning: 'intended start until the last answer' },
   { name: 'lag', title: 'start lag', meaning: "intended start until real start: the generator's own delay" },
 ] as const satisfies readonly PhaseDescription[];

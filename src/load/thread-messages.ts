@@ -47,4 +47,9 @@ export type FromThread =
   /** Due times of arrivals that were given up. */
   | { readonly kind: 'unstarted'; readonly dueNs: readonly number[] }
   | { readonly kind: 'status'; readonly started: number; readonly inFlight: number; readonly held: number }
-  | { readonly kind: 'done'; readonly health: ThreadHealth; readonly cpuSeconds: number };
+  | {
+      readonly kind: 'done';
+      readonly health: ThreadHealth;
+      readonly cpuSeconds: number;
+      readonly acknowledged: Uint8Array<ArrayBuffer>;
+    };

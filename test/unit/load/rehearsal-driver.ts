@@ -23,7 +23,8 @@ export async function openDriver(given: unknown, clock: Clock): Promise<LoadDriv
   const sleepUntil = (ns: number): Promise<void> => new Promise((resolve) => clock.at(ns, resolve));
   return {
     held: 0,
-    close: async () => {},
+    stop: () => {},
+    close: async () => new Uint8Array(0),
     operate: async ({ index, startNs }) => {
       state.firstNs ??= startNs;
       const burnUntil = clock.nowNs() + settings.burnMs * 1e6;

@@ -31,10 +31,11 @@ export function rehearsalPlan(
   };
 }
 
-export function rehearse(
+export async function rehearse(
   over: Parameters<typeof rehearsalPlan>[0] = {},
   stop = new StopSwitch(),
   onStatus: Parameters<typeof runLoad>[1] = () => {},
 ): Promise<LoadResult> {
-  return runLoad(rehearsalPlan(over), onStatus, stop);
+  const { result } = await runLoad(rehearsalPlan(over), onStatus, stop);
+  return result;
 }
