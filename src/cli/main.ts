@@ -13,7 +13,7 @@ import { createProgram } from './program.ts';
 export async function main(argv: readonly string[], streams: Streams = process): Promise<ExitCode> {
   if (streams === process) outliveClosedPipes(process.stdout, process.stderr);
   const invocation: Invocation = { streams, exitCode: EXIT.OK };
-  const program = createProgram(invocation);
+  const program = await createProgram(invocation, argv);
   try {
     await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' });
     return invocation.exitCode;

@@ -163,14 +163,26 @@ export interface FailureReport {
   readonly retryAfterMs?: number;
 }
 
-/** A wrong option, argument or combination of them: the person who typed it can put it right. */
-export class UsageError extends Error {
+/** A command that did not do what it is there for, in its own words and with its own exit code. */
+export class CommandError extends Error {
+  readonly code: string;
+  readonly exitCode: ExitCode;
   readonly advice: string;
 
-  constructor(message: string, advice = '') {
+  constructor(code: string, exitCode: ExitCode, message: string, advice: string) {
     super(message);
-    this.name = 'UsageError';
+    this.name = 'CommandError';
+    this.code = code;
+    this.exitCode = exitCode;
     this.advice = advice;
+  }
+}
+
+/** A wrong option, argument or combination of them: the person who typed it can put it right. */
+export class UsageError extends CommandError {
+  constructor(message: string, advice = '') {
+    super('USAGE', EXIT.USAGE, message, advice);
+    this.name = 'UsageError';
   }
 }
 
@@ -186,8 +198,8 @@ export function describeFailure(error: unknown): FailureReport {
       ...(error.transactionId === undefined ? {} : { transactionId: error.transactionId }),
     };
   }
-  if (error instanceof UsageError) {
-    return { code: 'USAGE', message: error.message, advice: error.advice, exitCode: EXIT.USAGE };
+  if (error instanceof CommandError) {
+    return { code: error.code, message: error.message, advice: error.advice, exitCode: error.exitCode };
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {

@@ -2,32 +2,41 @@
 
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { registerAccounts } from './commands/accounts.ts';
-import { registerBalance } from './commands/balance.ts';
-import { registerCompare } from './commands/compare.ts';
-import { registerCustomers } from './commands/customers.ts';
-import { registerEnroll } from './commands/enroll.ts';
-import { registerFund } from './commands/fund.ts';
-import { registerHistory } from './commands/history.ts';
-import { registerKeys } from './commands/keys.ts';
-import { registerLedger } from './commands/ledger.ts';
-import { registerPay } from './commands/pay.ts';
-import { registerReceipt } from './commands/receipt.ts';
-import { registerSend } from './commands/send.ts';
-import { registerServe } from './commands/serve.ts';
 import type { Invocation, Register } from './invocation.ts';
 
-/** Command files, by the heading under which help lists them. */
-const COMMANDS: readonly (readonly [heading: string, registers: readonly Register[]])[] = [
+/**
+ * Commands by the heading under which help lists them. Each is loaded when it is called, and all of them for help: a payment does not
+ * wait for the server's modules.
+ */
+const COMMANDS: readonly (readonly [heading: string, commands: Readonly<Record<string, () => Promise<Register>>>])[] = [
+  ['To begin with:', { demo: async () => (await import('./commands/demo.ts')).registerDemo }],
   [
     'For the operator:',
-    [registerServe, registerEnroll, registerCustomers, registerAccounts, registerFund, registerLedger, registerKeys],
+    {
+      serve: async () => (await import('./commands/serve.ts')).registerServe,
+      enroll: async () => (await import('./commands/enroll.ts')).registerEnroll,
+      customers: async () => (await import('./commands/customers.ts')).registerCustomers,
+      accounts: async () => (await import('./commands/accounts.ts')).registerAccounts,
+      fund: async () => (await import('./commands/fund.ts')).registerFund,
+      ledger: async () => (await import('./commands/ledger.ts')).registerLedger,
+      keys: async () => (await import('./commands/keys.ts')).registerKeys,
+    },
   ],
-  ['For customers:', [registerPay, registerSend, registerBalance, registerHistory, registerReceipt]],
-  ['For measuring:', [registerCompare]],
+  [
+    'For customers:',
+    {
+      pay: async () => (await import('./commands/pay.ts')).registerPay,
+      send: async () => (await import('./commands/send.ts')).registerSend,
+      balance: async () => (await import('./commands/balance.ts')).registerBalance,
+      history: async () => (await import('./commands/history.ts')).registerHistory,
+      receipt: async () => (await import('./commands/receipt.ts')).registerReceipt,
+    },
+  ],
+  ['For measuring:', { compare: async () => (await import('./commands/compare.ts')).registerCompare }],
 ];
 
-export function createProgram(invocation: Invocation): Command {
+/** The program for an argument vector: with the one command that it names, or with all when it names none. */
+export async function createProgram(invocation: Invocation, argv: readonly string[]): Promise<Command> {
   const program = new Command('sallyport');
   program
     .description(
@@ -48,9 +57,12 @@ export function createProgram(invocation: Invocation): Command {
     })
     .exitOverride()
     .addHelpText('after', '\nStart here: sallyport demo     Everything else: sallyport help COMMAND, docs/CLI.md');
-  for (const [heading, registers] of COMMANDS) {
+  const named = COMMANDS.some(([, commands]) => Object.hasOwn(commands, argv[0] ?? '')) ? argv[0] : undefined;
+  for (const [heading, commands] of COMMANDS) {
     program.commandsGroup(heading);
-    for (const register of registers) register(program, invocation);
+    for (const [name, load] of Object.entries(commands)) {
+      if (named === undefined || name === named) (await load())(program, invocation);
+    }
   }
   return program;
 }

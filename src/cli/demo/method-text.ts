@@ -10,7 +10,7 @@ export interface StepText {
   readonly remark?: string;
 }
 
-const SECRET = 'Z = •••••••• (secret: it never leaves this process)';
+const SECRET = 'Z = •••••••• (never leaves this process)';
 
 export const CUSTOMER_STEPS: Readonly<Record<CustomerMethodStep, StepText>> = {
   connecting: { title: 'connects to the first port' },
@@ -19,9 +19,9 @@ export const CUSTOMER_STEPS: Readonly<Record<CustomerMethodStep, StepText>> = {
   'offer-received': { title: 'receives the second port, g, p and Ys' },
   'offer-checked': { title: 'checks host key, signature, g and p against its own constants, range of Ys' },
   moving: { title: 'switches to the second port' },
-  'customer-value-sent': { title: 'sends its intermediate value Yc = g^b mod p', sends: true },
+  'customer-value-sent': { title: 'its intermediate value Yc = g^b mod p', sends: true },
   'shared-value-made': { title: 'computes the shared value Z = Ys^b mod p', remark: SECRET },
-  'keys-made': { title: 'makes the keys from Z with the one-way function' },
+  'keys-made': { title: 'makes the keys from Z with the one-way function (HKDF-SHA-256)' },
   'profile-sent': { title: 'sends its profile, encrypted', sends: true },
   'server-finished-checked': { title: 'the server holds the same keys: its MAC over every byte so far is right' },
   'identity-verified': { title: 'is told that its identity is verified' },
@@ -39,7 +39,7 @@ export const SERVER_STEPS: Readonly<Record<ServerMethodStep, StepText>> = {
   'claim-accepted': { title: 'token and claim are right: it is the same customer' },
   'customer-value-received': { title: 'receives and checks Yc' },
   'shared-value-made': { title: 'computes the shared value Z = Yc^a mod p', remark: SECRET },
-  'keys-made': { title: 'makes the same keys with the same one-way function; the MAC of the customer is right' },
+  'keys-made': { title: 'makes the same keys with the same one-way function: the MAC of the customer is right' },
   'profile-received': { title: 'decrypts the profile' },
   'profile-compared': { title: 'compares profile and credential with what was stored', sends: true },
   'transaction-decrypted': { title: 'decrypts the transaction' },
