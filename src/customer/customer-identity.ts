@@ -45,5 +45,5 @@ export function authOf(identity: Pick<CustomerIdentity, 'customerId' | 'profile'
   const profile = Object.keys(identity.profile)
     .sort()
     .map((tag) => ({ tag, value: new Uint8Array(Buffer.from(identity.profile[tag]!, 'utf8')) }));
-  return { customerId: identity.customerId, profile, credential: identity.credential.slice() };
+  return { customerId: identity.customerId, profile, credential: new Uint8Array(identity.credential) };
 }

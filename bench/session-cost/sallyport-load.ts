@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { GroupName } from '../../src/crypto/index.ts';
+import { Customer, type CustomerIdentity, DEFAULT_POLICY } from '../../src/customer/index.ts';
+import { runSessions, ServedProcess } from './served-process.ts';
+import type { CostMeter } from './tls-load.ts';
+
+/** Complete sessions: two connections, handshake with ML-KEM-768, profile check, one durable transfer, one signed receipt. */
+export async function sallyportMeter(group: GroupName, concurrency: number): Promise<CostMeter> {
+  const state = mkdtempSync(join(tmpdir(), 'sallyport-cost-'));
+  const server = await ServedProcess.start(new URL('./sallyport-server.ts', import.meta.url), {
+    state: join(state, 'state'),
+    group,
+  });
+  const { port, hostKey, credential } = server.greeting as { port: number; hostKey: string; credential: string };
+  const identity: CustomerIdentity = {
+    customerId: 'alice',
+    profile: { born: '1990-01-31', email: 'alice@example.com' },
+    credential: Buffer.from(credential, 'hex'),
+    server: { host: '127.0.0.1', port },
+    hostKey: new Uint8Array(Buffer.from(hostKey, 'hex')),
+    policy: { ...DEFAULT_POLICY, groups: [group], kems: ['ML-KEM-768'], aeads: ['AES-256-GCM'] },
+  };
+  const session = async (): Promise<void> => {
+    await using customer = new Customer(identity, { retryForMs: 0 });
+    const payment = await customer.pay({ from: 'alice.eur', to: 'alice.savings', amount: '0.01', currency: 'EUR' });
+    if (payment.status !== 'committed') throw new Error(`the payment was ${payment.status}`);
+  };
+  return {
+    name: `Sallyport ${group}`,
+    async measure(count) {
+      const before = await server.cpu();
+      await runSessions(count, concurrency, session);
+      const after = await settled(server, before.sessions + count);
+      return (after.cpuUs - before.cpuUs) / count;
+    },
+    async stop() {
+      await server.stop();
+      rmSync(state, { recursive: true });
+    },
+  };
+}
+
+/** The reading after the server has seen the last session's end, which it counts when the socket is gone. */
+async function settled(server: ServedProcess, sessions: number): Promise<{ cpuUs: number; sessions: number }> {
+  for (let tries = 0; tries < 1_000; tries++) {
+    const reading = await server.cpu();
+    if (reading.sessions === sessions) return reading;
+    if (reading.sessions > sessions) throw new Error(`${reading.sessions} sessions instead of ${sessions}`);
+  }
+  throw new Error('the server did not see every session end');
+}
