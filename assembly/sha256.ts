@@ -34,45 +34,103 @@ const INITIAL = memory.data<u32>([
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ]);
 
-/** FIPS 180-4 §6.2.2: one block of 64 bytes at `block` into the state. */
+@inline
+function bigSigma0(a: u32): u32 {
+  return rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22);
+}
+/** h + Sigma1(e) + Ch(e, f, g) + K_t + W_t, the sum having been put where W was. */
+@inline
+function roundSum(e: u32, f: u32, g: u32, h: u32, at: usize): u32 {
+  return h + load<u32>(at) + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + (g ^ (e & (f ^ g)));
+}
+@inline
+function smallSigma0(w: u32): u32 {
+  return rotr(w, 7) ^ rotr(w, 18) ^ (w >>> 3);
+}
+@inline
+function smallSigma1(w: u32): u32 {
+  return rotr(w, 17) ^ rotr(w, 19) ^ (w >>> 10);
+}
+
+/**
+ * FIPS 180-4 §6.2.2: one block of 64 bytes at `block` into the state. Eight rounds a turn, the working variables taking each other's
+ * places by name. Maj(a, b, c) is b ^ ((a ^ b) & (b ^ c)), and a ^ b is the next round's b ^ c.
+ */
 function compress(block: usize): void {
   for (let t: usize = 0; t < 64; t += 4) store<u32>(SCHEDULE + t, bswap(load<u32>(block + t)));
-  for (let t: usize = 64; t < 256; t += 4) {
-    const w15 = load<u32>(SCHEDULE + t - 60);
-    const w2 = load<u32>(SCHEDULE + t - 8);
-    const s0 = rotr(w15, 7) ^ rotr(w15, 18) ^ (w15 >>> 3);
-    const s1 = rotr(w2, 17) ^ rotr(w2, 19) ^ (w2 >>> 10);
-    store<u32>(SCHEDULE + t, s1 + load<u32>(SCHEDULE + t - 28) + s0 + load<u32>(SCHEDULE + t - 64));
+  let w2 = load<u32>(SCHEDULE, 56);
+  let w1 = load<u32>(SCHEDULE, 60);
+  for (let t = SCHEDULE + 64; t < SCHEDULE + 256; t += 8) {
+    w2 = smallSigma1(w2) + load<u32>(t - 28) + smallSigma0(load<u32>(t - 60)) + load<u32>(t - 64);
+    store<u32>(t, w2);
+    w1 = smallSigma1(w1) + load<u32>(t - 24) + smallSigma0(load<u32>(t - 56)) + load<u32>(t - 60);
+    store<u32>(t, w1, 4);
+  }
+  for (let t: usize = 0; t < 256; t += 8) {
+    const two = SCHEDULE + t;
+    store<u32>(two, load<u32>(two) + load<u32>(K + t));
+    store<u32>(two, load<u32>(two, 4) + load<u32>(K + t, 4), 4);
   }
   let a = load<u32>(STATE);
-  let b = load<u32>(STATE + 4);
-  let c = load<u32>(STATE + 8);
-  let d = load<u32>(STATE + 12);
-  let e = load<u32>(STATE + 16);
-  let f = load<u32>(STATE + 20);
-  let g = load<u32>(STATE + 24);
-  let h = load<u32>(STATE + 28);
-  for (let t: usize = 0; t < 256; t += 4) {
-    const t1 =
-      h + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & f) ^ (~e & g)) + load<u32>(K + t) + load<u32>(SCHEDULE + t);
-    const t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    h = g;
-    g = f;
-    f = e;
-    e = d + t1;
-    d = c;
-    c = b;
-    b = a;
-    a = t1 + t2;
+  let b = load<u32>(STATE, 4);
+  let c = load<u32>(STATE, 8);
+  let d = load<u32>(STATE, 12);
+  let e = load<u32>(STATE, 16);
+  let f = load<u32>(STATE, 20);
+  let g = load<u32>(STATE, 24);
+  let h = load<u32>(STATE, 28);
+  let m: u32;
+  let n = b ^ c;
+  for (let t = SCHEDULE; t < SCHEDULE + 256; t += 32) {
+    h = roundSum(e, f, g, h, t + 0);
+    d += h;
+    m = a ^ b;
+    h += bigSigma0(a) + (b ^ (m & n));
+    n = m;
+    g = roundSum(d, e, f, g, t + 4);
+    c += g;
+    m = h ^ a;
+    g += bigSigma0(h) + (a ^ (m & n));
+    n = m;
+    f = roundSum(c, d, e, f, t + 8);
+    b += f;
+    m = g ^ h;
+    f += bigSigma0(g) + (h ^ (m & n));
+    n = m;
+    e = roundSum(b, c, d, e, t + 12);
+    a += e;
+    m = f ^ g;
+    e += bigSigma0(f) + (g ^ (m & n));
+    n = m;
+    d = roundSum(a, b, c, d, t + 16);
+    h += d;
+    m = e ^ f;
+    d += bigSigma0(e) + (f ^ (m & n));
+    n = m;
+    c = roundSum(h, a, b, c, t + 20);
+    g += c;
+    m = d ^ e;
+    c += bigSigma0(d) + (e ^ (m & n));
+    n = m;
+    b = roundSum(g, h, a, b, t + 24);
+    f += b;
+    m = c ^ d;
+    b += bigSigma0(c) + (d ^ (m & n));
+    n = m;
+    a = roundSum(f, g, h, a, t + 28);
+    e += a;
+    m = b ^ c;
+    a += bigSigma0(b) + (c ^ (m & n));
+    n = m;
   }
   store<u32>(STATE, load<u32>(STATE) + a);
-  store<u32>(STATE + 4, load<u32>(STATE + 4) + b);
-  store<u32>(STATE + 8, load<u32>(STATE + 8) + c);
-  store<u32>(STATE + 12, load<u32>(STATE + 12) + d);
-  store<u32>(STATE + 16, load<u32>(STATE + 16) + e);
-  store<u32>(STATE + 20, load<u32>(STATE + 20) + f);
-  store<u32>(STATE + 24, load<u32>(STATE + 24) + g);
-  store<u32>(STATE + 28, load<u32>(STATE + 28) + h);
+  store<u32>(STATE, load<u32>(STATE, 4) + b, 4);
+  store<u32>(STATE, load<u32>(STATE, 8) + c, 8);
+  store<u32>(STATE, load<u32>(STATE, 12) + d, 12);
+  store<u32>(STATE, load<u32>(STATE, 16) + e, 16);
+  store<u32>(STATE, load<u32>(STATE, 20) + f, 20);
+  store<u32>(STATE, load<u32>(STATE, 24) + g, 24);
+  store<u32>(STATE, load<u32>(STATE, 28) + h, 28);
 }
 
 export function sha256Start(): void {

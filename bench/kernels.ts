@@ -1,0 +1,192 @@
+/**
+ * The crypto core against node:crypto, interleaved in one process, so that only ratios count: `node bench/kernels.ts`.
+ *
+ *   --quads        let the kernel of four numbers compete (switches on V8's experimental revectorization)
+ *   --kernel NAME  scalar, fma or fma-quad
+ *   --rounds N     rounds of every measurement, 60 when not given
+ *   --json FILE    also writes the rows as JSON
+ *
+ * Conversions, range checks and canonical output are included. Each measurement is the fastest of its rounds; every result is checked
+ * against node:crypto's before it is timed. Node's exponentiation is the cheaper of deriving a secret and generating a key.
+ */
+
+import { createHmac, diffieHellman, generateKeyPairSync, hash, hkdfSync, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { GROUP_NAMES, GROUPS, type GroupName } from '../src/crypto/groups.ts';
+import { type Crypto, type KernelName, loadCrypto } from '../src/crypto/index.ts';
+import { opensslPrivateKey, opensslPublicKey, opensslSharedValue } from '../test/equivalence/openssl-reference.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    quads: { type: 'boolean', default: false },
+    kernel: { type: 'string' },
+    rounds: { type: 'string', default: '60' },
+    json: { type: 'string' },
+  },
+});
+const rounds = Number(options.rounds);
+
+interface Measurement {
+  readonly name: string;
+  /** How many operations one call performs. */
+  readonly count: number;
+  readonly call: () => unknown;
+}
+
+interface Row {
+  readonly scope: string;
+  readonly operation: string;
+  readonly microseconds: number;
+  readonly nodeMicroseconds: number;
+  readonly ratio: number;
+}
+
+/** The fastest time an operation of each measurement took, in microseconds; all measurements take turns in each round. */
+function measure(measurements: readonly Measurement[], callsPerRound: number): Map<string, number> {
+  const best = new Map<string, number>();
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, count, call } of measurements) {
+      const start = performance.now();
+      for (let i = 0; i < callsPerRound; i++) call();
+      const each = ((performance.now() - start) * 1000) / callsPerRound / count;
+      best.set(name, Math.min(best.get(name) ?? Number.POSITIVE_INFINITY, each));
+    }
+  }
+  return best;
+}
+
+function check(condition: boolean, what: string): void {
+  if (!condition) throw new Error(`${what}: not what node:crypto computes`);
+}
+
+function benchGroup(crypto: Crypto, comb: Crypto, name: GroupName): Row[] {
+  const group = GROUPS[name];
+  const { lanes } = crypto.kernel;
+  const exponent = randomBytes(group.exponentByteLength);
+  const peerPublicValue = crypto.publicValue(name, randomBytes(group.exponentByteLength));
+  const privateKey = opensslPrivateKey(group, exponent);
+  const publicKey = opensslPublicKey(group, peerPublicValue);
+  const prime = Buffer.from(group.p());
+  const pairs = (count: number) => Array.from({ length: count }, () => ({ exponent, peerPublicValue }));
+  const exponents = (count: number) => Array<Uint8Array>(count).fill(exponent);
+
+  const expected = Buffer.from(opensslSharedValue(group, exponent, peerPublicValue));
+  check(expected.equals(crypto.sharedValue(name, exponent, peerPublicValue)), 'shared value');
+  for (const value of crypto.sharedValues(name, pairs(lanes)))
+    check(expected.equals(value as Uint8Array), 'shared values');
+  const generator = new Uint8Array(group.byteLength).fill(2, -1);
+  const ownPublicValue = Buffer.from(opensslSharedValue(group, exponent, generator));
+  for (const core of [crypto, comb]) {
+    for (const value of core.publicValues(name, exponents(lanes + 1))) {
+      check(ownPublicValue.equals(value as Uint8Array), 'public values');
+    }
+  }
+
+  const measurements: Measurement[] = [
+    { name: 'node secret', count: 1, call: () => diffieHellman({ privateKey, publicKey }) },
+    { name: 'node key', count: 1, call: () => generateKeyPairSync('dh', { prime, generator: 2 }) },
+    { name: 'shared value, one', count: 1, call: () => crypto.sharedValue(name, exponent, peerPublicValue) },
+    { name: 'public value, one', count: 1, call: () => crypto.publicValue(name, exponent) },
+    { name: 'public value, one, comb', count: 1, call: () => comb.publicValue(name, exponent) },
+  ];
+  for (let count = 2; count <= lanes; count *= 2) {
+    const [items, secrets] = [pairs(count), exponents(count)];
+    measurements.push(
+      { name: `shared value, ${count} at once`, count, call: () => crypto.sharedValues(name, items) },
+      { name: `public value, ${count} at once`, count, call: () => crypto.publicValues(name, secrets) },
+    );
+  }
+  const best = measure(measurements, 3);
+  const node = Math.min(best.get('node secret')!, best.get('node key')!);
+  const rows = measurements.slice(2).map(({ name: operation }) => row(name, operation, best.get(operation)!, node));
+  for (let count = 1; count <= lanes; count *= 2) {
+    const label = count === 1 ? 'one' : `${count} at once`;
+    const sum = best.get(`shared value, ${label}`)! + best.get(`public value, ${label}`)!;
+    rows.push(row(name, `handshake, ${label}`, sum, 2 * node));
+  }
+  return rows;
+}
+
+function row(scope: string, operation: string, microseconds: number, nodeMicroseconds: number): Row {
+  return { scope, operation, microseconds, nodeMicroseconds, ratio: nodeMicroseconds / microseconds };
+}
+
+/** What a session's key schedule asks of the hashes: one extract, four keys and two MACs; and hashing a transcript. */
+function benchHashing(crypto: Crypto): Row[] {
+  const [salt, secret, info, transcript] = [randomBytes(32), randomBytes(416), randomBytes(54), randomBytes(3600)];
+  const prk = crypto.hkdfExtract(salt, secret);
+  check(Buffer.from(hkdfSync('sha256', secret, salt, info, 44)).equals(crypto.hkdfExpand(prk, info, 44)), 'HKDF');
+  check(hash('sha256', transcript, 'buffer').equals(crypto.sha256(transcript)), 'SHA-256');
+  const nodeHmac = (key: Uint8Array, ...parts: Uint8Array[]): Buffer => {
+    const mac = createHmac('sha256', key);
+    for (const part of parts) mac.update(part);
+    return mac.digest();
+  };
+  const one = Uint8Array.of(1);
+  const best = measure(
+    [
+      {
+        name: 'schedule',
+        count: 1,
+        call: () => {
+          const key = crypto.hkdfExtract(salt, secret);
+          for (let i = 0; i < 6; i++) crypto.hkdfExpand(key, info, 32);
+          for (let i = 0; i < 2; i++) crypto.hmacSha256(key, salt);
+        },
+      },
+      {
+        name: 'node schedule',
+        count: 1,
+        call: () => {
+          const key = nodeHmac(salt, secret);
+          for (let i = 0; i < 6; i++) nodeHmac(key, info, one);
+          for (let i = 0; i < 2; i++) nodeHmac(key, salt);
+        },
+      },
+      { name: 'transcript', count: 1, call: () => crypto.sha256(transcript) },
+      { name: 'node transcript', count: 1, call: () => hash('sha256', transcript, 'buffer') },
+    ],
+    50,
+  );
+  return [
+    row('SHA-256', 'extract, 6 expands, 2 MACs', best.get('schedule')!, best.get('node schedule')!),
+    row('SHA-256', 'transcript of 3600 bytes', best.get('transcript')!, best.get('node transcript')!),
+  ];
+}
+
+function printTable(rows: readonly Row[]): void {
+  const header = ['', 'operation', 'µs', 'node:crypto µs', 'times as fast'];
+  const cells = rows.map(({ scope, operation, microseconds, nodeMicroseconds, ratio }) => [
+    scope,
+    operation,
+    microseconds.toFixed(1),
+    nodeMicroseconds.toFixed(1),
+    ratio.toFixed(2),
+  ]);
+  const widths = header.map((title, column) => Math.max(title.length, ...cells.map((line) => line[column]!.length)));
+  for (const line of [header, ...cells]) {
+    const padded = line.map((cell, column) =>
+      column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+    );
+    console.log(padded.join('  ').trimEnd());
+  }
+}
+
+const kernel = options.kernel as KernelName | undefined;
+const choice = { quads: options.quads, ...(kernel === undefined ? {} : { kernel }) };
+const crypto = await loadCrypto(choice);
+const comb = await loadCrypto({ ...choice, fixedBase: 'comb' });
+crypto.warmUp();
+comb.warmUp();
+console.log(
+  `kernel ${crypto.kernel.name}, ${crypto.kernel.lanes} at once; Node ${process.versions.node}; ${cpus()[0]?.model}`,
+);
+for (const { name, reason } of crypto.kernel.rejected) console.log(`not ${name}: ${reason}`);
+const rows = [...GROUP_NAMES.flatMap((name) => benchGroup(crypto, comb, name)), ...benchHashing(crypto)];
+printTable(rows);
+if (options.json !== undefined) {
+  const report = { kernel: crypto.kernel, node: process.versions.node, cpu: cpus()[0]?.model, rows };
+  writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
+}
