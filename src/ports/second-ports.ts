@@ -18,6 +18,11 @@ export interface SecondPortsOptions {
   readonly mode: 'exclusive' | 'shared';
   /** Leases that may exist at once in shared mode; in exclusive mode the supply is the limit. */
   readonly sharedLeasesMax: number;
+  /**
+   * Listeners of ports not leased that stay open; beyond it the listener of a released port is closed, and its next lease opens it again.
+   * Each holds a descriptor, which sessions may need more.
+   */
+  readonly idleListenersMax: number;
   /** A socket was accepted at a second port. `lease` is the one it belongs to, undefined in shared mode. */
   readonly onConnection: (socket: Socket, lease: PortLease | undefined) => void;
   /** A port was put in quarantine. */
@@ -30,6 +35,10 @@ export interface SecondPortsOptions {
 export const CANDIDATES_MAX = 4;
 /** A port that another process holds is tried again after this; long enough that a busy range costs next to nothing. */
 const QUARANTINE_MS = 60_000;
+/** Idle listeners closed at once when the process has no descriptor left: room for this lease and the customers about to come. */
+const IDLE_CLOSED_MAX = 16;
+/** Strangers that may wait at the ports of shared mode besides one socket for every session: a few megabytes. */
+export const SHARED_STRANGERS_MAX = 1_024;
 /** Ports tried for one lease when others hold them; beyond it the range is as good as taken. */
 const BIND_TRIES_MAX = 8;
 /** What a customer is told to wait when no port is free: sessions end within seconds. */
@@ -63,7 +72,7 @@ export class PortLease {
 }
 
 interface Slot {
-  /** Undefined in a system supply until the first listen. */
+  /** Undefined in a system supply while nothing listens. */
   port: number | undefined;
   /** Open, or being opened. */
   server: Server | undefined;
@@ -71,15 +80,21 @@ interface Slot {
   lease: PortLease | undefined;
 }
 
+type Listening = 'listening' | 'quarantined' | 'outOfDescriptors';
+
 /**
  * The second ports: leases over listeners. A listener is opened when its port is leased for the first time and stays open (3 to 5 kB
- * and one descriptor each), so that a lease costs no system call afterwards; a connection to a port that is not leased is closed at once.
+ * and one descriptor each) as long as there are not too many idle ones, so that a lease costs no system call afterwards; a connection to a
+ * port that is not leased is closed at once.
  */
 export class SecondPorts {
   readonly #options: SecondPortsOptions;
   readonly #table: PortTable;
   readonly #slots: Slot[];
+  /** Slots that listen and are not leased, longest idle first. */
+  readonly #idle = new Set<Slot>();
   #sharedLeases = 0;
+  #sharedSockets = 0;
   #sharedNext = 0;
   #closed = false;
 
@@ -121,11 +136,17 @@ export class SecondPorts {
     return this.#slots.map((_, slot) => this.#table.state(slot));
   }
 
-  /** Opens the listeners of shared mode; in exclusive mode each is opened by its first lease. */
+  /** Opens the listeners of shared mode; in exclusive mode each is opened by its first lease. UNREACHABLE when none could be opened. */
   async open(): Promise<void> {
     if (this.#options.mode === 'exclusive') return;
-    for (let count = 0; count < this.#slots.length; count++)
-      await this.#listen(this.#table.lease(performance.now())!, SHARED_BACKLOG);
+    for (let count = 0; count < this.#slots.length; count++) {
+      const listening = await this.#listen(this.#table.lease(performance.now())!, SHARED_BACKLOG);
+      if (listening === 'outOfDescriptors') throw busy('no descriptor left for a shared second port');
+    }
+    if (this.listeners === 0) {
+      const reasons = new Set(this.quarantined.map(({ port, reason }) => `${port}: ${reason}`));
+      throw new SallyportError('UNREACHABLE', `no shared second port could be opened (${[...reasons].join(', ')})`);
+    }
   }
 
   /**
@@ -139,17 +160,18 @@ export class SecondPorts {
       const index = this.#table.lease(performance.now());
       if (index === undefined) throw busy('every second port is leased');
       const slot = this.#slots[index]!;
-      if (!slot.listening && !(await this.#listen(index, EXCLUSIVE_BACKLOG))) continue;
+      this.#idle.delete(slot);
+      if (!slot.listening) {
+        const listening = await this.#listen(index, EXCLUSIVE_BACKLOG);
+        if (listening === 'outOfDescriptors' && !this.#closeIdle(IDLE_CLOSED_MAX))
+          throw busy('no descriptor left for a second port');
+        if (listening !== 'listening') continue;
+      }
       if (this.#closed) {
         this.#table.release(index);
         throw shutdown();
       }
-      const lease = new PortLease(slot.port!, () => {
-        slot.lease = undefined;
-        this.#table.release(index);
-      });
-      slot.lease = lease;
-      return lease;
+      return this.#hold(index);
     }
     throw busy(`${BIND_TRIES_MAX} second ports in a row could not be bound`);
   }
@@ -157,14 +179,40 @@ export class SecondPorts {
   /** Closes every listener; leases that are out may still be released. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(
-      this.#slots.map(async (slot) => {
-        const { server } = slot;
-        slot.server = undefined;
-        slot.listening = false;
-        if (server !== undefined) await new Promise((resolve) => server.close(resolve));
-      }),
-    );
+    this.#idle.clear();
+    await Promise.all(this.#slots.map((slot) => this.#closeListener(slot)));
+  }
+
+  #hold(index: number): PortLease {
+    const slot = this.#slots[index]!;
+    const lease = new PortLease(slot.port!, () => {
+      slot.lease = undefined;
+      this.#table.release(index);
+      // The one released last would be leased last: of all idle listeners it is the one to spare.
+      if (this.#idle.size >= this.#options.idleListenersMax) void this.#closeListener(slot);
+      else if (slot.listening) this.#idle.add(slot);
+    });
+    slot.lease = lease;
+    return lease;
+  }
+
+  /** Closes up to `count` idle listeners; whether there was any. */
+  #closeIdle(count: number): boolean {
+    const closing = [...this.#idle].slice(-count);
+    for (const slot of closing) {
+      this.#idle.delete(slot);
+      void this.#closeListener(slot);
+    }
+    return closing.length > 0;
+  }
+
+  /** Stops listening at once; fulfilled when the sockets accepted there are closed too. */
+  async #closeListener(slot: Slot): Promise<void> {
+    const { server } = slot;
+    slot.server = undefined;
+    slot.listening = false;
+    if (this.#options.supply.kind === 'system') slot.port = undefined;
+    if (server?.listening) await new Promise((resolve) => server.close(resolve));
   }
 
   /** The listening ports in turn. */
@@ -181,8 +229,8 @@ export class SecondPorts {
     });
   }
 
-  /** Opens the listener of a leased slot; false when the port went to quarantine instead. Other failures give the slot back and throw. */
-  #listen(index: number, backlog: number): Promise<boolean> {
+  /** Opens the listener of a leased slot. Without success the slot is not leased any more: in quarantine or given back, or this throws. */
+  #listen(index: number, backlog: number): Promise<Listening> {
     const slot = this.#slots[index]!;
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(slot, socket));
     slot.server = server;
@@ -192,49 +240,66 @@ export class SecondPorts {
         if (error.code === 'EADDRINUSE' || error.code === 'EACCES') {
           this.#table.quarantine(index, error.code, performance.now() + QUARANTINE_MS);
           this.#options.onQuarantine?.(slot.port ?? 0, error.code);
-          resolve(false);
+          resolve('quarantined');
           return;
         }
         this.#table.release(index);
-        const outOfDescriptors = error.code === 'EMFILE' || error.code === 'ENFILE' || error.code === 'ENOBUFS';
-        reject(
-          outOfDescriptors
-            ? busy(`no descriptor left for a second port (${error.code})`)
-            : new SallyportError(
-                'INTERNAL',
-                `second port ${slot.port ?? 'of the system'} on ${this.#options.host}: ${error.message}`,
-                { cause: error },
-              ),
-        );
+        if (error.code === 'EMFILE' || error.code === 'ENFILE' || error.code === 'ENOBUFS') {
+          resolve('outOfDescriptors');
+          return;
+        }
+        const where = `second port ${slot.port ?? 'of the system'} on ${this.#options.host}`;
+        reject(new SallyportError('INTERNAL', `${where}: ${error.message}`, { cause: error }));
       };
       server.once('error', refused);
       server.listen({ host: this.#options.host, port: slot.port ?? 0, backlog }, () => {
         const address = server.address();
         assert(address !== null && typeof address === 'object', 'a TCP listener has a port');
-        slot.port = address.port;
-        slot.listening = true;
         server.off('error', refused);
         server.on('error', (error) => this.#options.onListenerError?.(address.port, error));
-        resolve(true);
+        if (this.#closed) {
+          // close() was called while this port was being opened, and had nothing to close yet.
+          server.close(() => resolve('listening'));
+          return;
+        }
+        slot.port = address.port;
+        slot.listening = true;
+        resolve('listening');
       });
     });
   }
 
   #accept(slot: Slot, socket: Socket): void {
     if (this.#options.mode === 'shared') {
-      this.#options.onConnection(socket, undefined);
+      this.#acceptShared(socket);
       return;
     }
     const { lease } = slot;
     if (lease === undefined || lease.candidates.size >= CANDIDATES_MAX) {
-      socket.on('error', () => socket.destroy());
-      socket.resetAndDestroy();
+      reset(socket);
       return;
     }
     lease.candidates.add(socket);
     socket.once('close', () => lease.candidates.delete(socket));
     this.#options.onConnection(socket, lease);
   }
+
+  #acceptShared(socket: Socket): void {
+    if (this.#sharedLeases === 0 || this.#sharedSockets >= this.#sharedLeases + SHARED_STRANGERS_MAX) {
+      reset(socket);
+      return;
+    }
+    this.#sharedSockets += 1;
+    socket.once('close', () => {
+      this.#sharedSockets -= 1;
+    });
+    this.#options.onConnection(socket, undefined);
+  }
+}
+
+function reset(socket: Socket): void {
+  socket.on('error', () => socket.destroy());
+  socket.resetAndDestroy();
 }
 
 function busy(message: string): SallyportError {

@@ -15,6 +15,7 @@ import { retryDemand } from './admission/puzzle-policy.ts';
 import { Quotas } from './admission/quotas.ts';
 import { RetryCookies } from './admission/retry-cookie.ts';
 import { defaultConfiguration } from './configuration.ts';
+import { idleListenersMax, readDescriptorLimit } from './descriptor-budget.ts';
 import { FirstPortDesk } from './first-port-desk.ts';
 import { IdentityDesk } from './identity-desk.ts';
 import { LeaseRegistry } from './lease-registry.ts';
@@ -128,6 +129,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       supply: configuration['second-ports'],
       mode: configuration['port-mode'],
       sharedLeasesMax: configuration['shared-sessions-max'],
+      idleListenersMax: idleListenersMax(readDescriptorLimit()),
       onConnection: (socket, lease) => this.#secondPort.accept(socket, lease, this.#nextConnection()),
       onQuarantine: (port, reason) => log.warn({ event: 'port-quarantined', port, reason }),
       onListenerError: (port, error) => log.error({ event: 'listener-failed', port, reason: error.message }),

@@ -6,6 +6,7 @@ import {
   type PortLease,
   SecondPorts,
   type SecondPortsOptions,
+  SHARED_STRANGERS_MAX,
 } from '../../../src/ports/second-ports.ts';
 
 const opened: SecondPorts[] = [];
@@ -21,6 +22,7 @@ function secondPorts(options: Partial<SecondPortsOptions> = {}): {
     supply: { kind: 'system', count: 4 },
     mode: 'exclusive',
     sharedLeasesMax: 100,
+    idleListenersMax: 100,
     onConnection: (socket, lease) => {
       sockets.push(socket);
       accepted.push({ socket, lease });
@@ -150,5 +152,97 @@ describe('second ports', () => {
     lease.release();
     await expect(ports.lease()).rejects.toMatchObject({ code: 'SHUTDOWN' });
     expect(ports.listeners).toBe(0);
+  });
+});
+
+describe('listeners of ports that nobody holds', () => {
+  it('stay open up to their number, and the port released last is the one to close', async () => {
+    const { ports } = secondPorts({ idleListenersMax: 2 });
+    const leases = [await ports.lease(), await ports.lease(), await ports.lease(), await ports.lease()];
+    expect(ports.listeners).toBe(4);
+    for (const lease of leases) lease.release();
+    expect(ports.listeners).toBe(2);
+    expect((await ports.lease()).port).toBe(leases[0]!.port);
+    const stranger = await knock(leases[3]!.port);
+    expect(stranger.connecting).toBe(false);
+    expect(stranger.destroyed).toBe(true);
+  });
+
+  it('open again for their next lease', async () => {
+    const { ports, accepted } = secondPorts({ idleListenersMax: 0, supply: { kind: 'system', count: 1 } });
+    for (let count = 1; count <= 3; count++) {
+      const lease = await ports.lease();
+      await knock(lease.port);
+      await until(() => accepted.length === count);
+      lease.release();
+      expect(ports.listeners).toBe(0);
+    }
+    expect(ports.gauges).toEqual({ slots: 1, free: 1, leased: 0, quarantined: 0 });
+  });
+
+  it('leave the sockets accepted there alone when they close', async () => {
+    const { ports, accepted } = secondPorts({ idleListenersMax: 0 });
+    const lease = await ports.lease();
+    const customer = await knock(lease.port);
+    await until(() => accepted.length === 1);
+    lease.release();
+    const heard = once(customer, 'data');
+    accepted[0]!.socket.write('still here');
+    expect(String((await heard)[0])).toBe('still here');
+  });
+
+  it('do not outlive a close that came while one was being opened', async () => {
+    const { ports } = secondPorts();
+    const leasing = ports.lease();
+    await ports.close();
+    await expect(leasing).rejects.toMatchObject({ code: 'SHUTDOWN' });
+    expect(ports.listeners).toBe(0);
+    expect(ports.gauges).toMatchObject({ leased: 0, free: 4 });
+    await expect.poll(() => process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap')).toEqual([]);
+  });
+});
+
+describe('shared ports', () => {
+  const shared = { mode: 'shared', supply: { kind: 'system', count: 1 } } as const;
+
+  it('close at once what knocks while no session is expected', async () => {
+    const { ports, accepted } = secondPorts(shared);
+    await ports.open();
+    const lease = await ports.lease();
+    lease.release();
+    const stranger = await knock(lease.port);
+    if (!stranger.closed) await once(stranger, 'close');
+    expect(accepted).toEqual([]);
+  });
+
+  it('let only so many strangers wait, and another when one is gone', async () => {
+    const { ports, accepted } = secondPorts(shared);
+    await ports.open();
+    const { port } = await ports.lease();
+    const waiting = await Promise.all(Array.from({ length: SHARED_STRANGERS_MAX + 1 }, () => knock(port)));
+    await until(() => accepted.length === SHARED_STRANGERS_MAX + 1);
+    const further = await knock(port);
+    if (!further.closed) await once(further, 'close');
+    expect(waiting.filter((socket) => socket.destroyed)).toEqual([]);
+    const { socket } = accepted[0]!;
+    socket.destroy();
+    await once(socket, 'close');
+    await knock(port);
+    await until(() => accepted.length === SHARED_STRANGERS_MAX + 2);
+  });
+
+  it('do not start when none of them can be had', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    try {
+      const { ports } = secondPorts({ mode: 'shared', supply: { kind: 'range', first: port, last: port } });
+      await expect(ports.open()).rejects.toMatchObject({
+        code: 'UNREACHABLE',
+        message: expect.stringContaining(`${port}: EADDRINUSE`),
+      });
+    } finally {
+      await new Promise((resolve) => other.close(resolve));
+    }
   });
 });
