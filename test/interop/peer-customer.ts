@@ -48,6 +48,8 @@ export interface CustomerPolicy {
   readonly aeads?: readonly number[];
   /** Other second hosts that an OFFER may name. */
   readonly secondHosts?: readonly string[];
+  /** The hardest puzzle of a RETRY that it works on; 20 by default, about a million hashes. */
+  readonly puzzleBitsMax?: number;
 }
 
 export interface CustomerDocument {
@@ -130,6 +132,7 @@ export async function runCustomer(options: CustomerOptions): Promise<CustomerRes
   if (reply[0] === FRAME.RETRY) {
     const { puzzleBits, cookie } = decodeRetry(reply.subarray(4));
     steps.push(`RETRY received, puzzle of ${puzzleBits} bits`);
+    if (puzzleBits > (options.policy?.puzzleBitsMax ?? 20)) throw new PeerError('PUZZLE_TOO_HARD');
     helloFrame = encodeHello({ ...hello, cookie, puzzleSolution: solvePuzzle(cookie, puzzleBits) });
     reply = await askFirstPort(options, mutate('HELLO with cookie', helloFrame), limitMs);
     if (reply[0] === FRAME.RETRY) throw new PeerError('SECOND_RETRY');
@@ -222,6 +225,7 @@ class Session {
   readonly #items: readonly Item[];
   readonly #answers: (Receipt | Refusal | Answer)[] = [];
   #sent = 0;
+  #closed = false;
   #records = 0;
 
   constructor(options: CustomerOptions, offer: Offer, keys: SessionKeys, link: FrameSocket, steps: string[]) {
@@ -266,9 +270,10 @@ class Session {
 
     while (this.#answers.length < this.#items.length) {
       this.#sendItems(eager ? UNANSWERED_MAX : 1);
+      if (eager) this.#closeWhenAllIsSent();
       await this.#readAnswer(this.#items[this.#answers.length]!);
     }
-    this.#sendRecord(INNER.CLOSE, Buffer.alloc(0), 'CLOSE');
+    this.#closeWhenAllIsSent();
     await this.#readClose();
     return this.#result(0);
   }
@@ -281,6 +286,13 @@ class Session {
       if (item.kind === 'transaction') this.#sendRecord(INNER.TRANSACTION, content, 'TRANSACTION');
       else this.#sendRecord(INNER.QUERY, content, 'QUERY');
     }
+  }
+
+  /** Section 4.3: CLOSE goes when nothing more is asked, answered or not. */
+  #closeWhenAllIsSent(): void {
+    if (this.#closed || this.#sent < this.#items.length) return;
+    this.#closed = true;
+    this.#sendRecord(INNER.CLOSE, Buffer.alloc(0), 'CLOSE');
   }
 
   async #readAnswer(item: Item): Promise<void> {

@@ -109,7 +109,7 @@ export class RecordDirection {
   /** Seals a plaintext as it is, padding and all, so that a test can make wrong ones. */
   sealPlaintext(plaintext: Uint8Array): Buffer {
     const header = frameHeader(FRAME.RECORD, plaintext.length + TAG_SIZE);
-    const nonce = this.#nextNonce(plaintext.length + TAG_SIZE);
+    const nonce = this.#nextNonce(header.length + plaintext.length + TAG_SIZE);
     const cipher = createCipheriv(this.#algorithm as 'aes-256-gcm', this.#key, nonce, { authTagLength: TAG_SIZE });
     cipher.setAAD(header);
     return Buffer.concat([header, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
@@ -118,7 +118,7 @@ export class RecordDirection {
   open(record: Uint8Array): Inner | undefined {
     const body = record.subarray(4);
     if ((body.length - TAG_SIZE) % 64 !== 0) throw new PeerError('BAD_FRAME');
-    const nonce = this.#nextNonce(body.length);
+    const nonce = this.#nextNonce(record.length);
     const decipher = createDecipheriv(this.#algorithm as 'aes-256-gcm', this.#key, nonce, { authTagLength: TAG_SIZE });
     decipher.setAAD(record.subarray(0, 4));
     decipher.setAuthTag(body.subarray(body.length - TAG_SIZE));

@@ -11,6 +11,7 @@ import {
   AES_256_GCM,
   CHACHA20_POLY1305,
   decodeError,
+  decodeOffer,
   FRAME,
   frame,
   INNER,
@@ -156,6 +157,21 @@ describe('whole sessions', () => {
     expect(session.receipts).toHaveLength(1);
     expect(session.steps).toContain(`RETRY received, puzzle of ${puzzleBits} bits`);
     expect(server.steps.slice(0, 4)).toEqual(['HELLO received', 'RETRY sent', 'HELLO received', 'OFFER sent']);
+  });
+
+  it('a puzzle beyond what the customer is ready for is not worked on', async () => {
+    const server = await serve({ retry: { puzzleBits: 32 } });
+    expect(await reasonOf(visit(server))).toBe('PUZZLE_TOO_HARD (local)');
+  });
+
+  it('answers a customer that closed its own direction behind HELLO', async () => {
+    const server = await serve();
+    const link = await FrameSocket.connect('127.0.0.1', server.port);
+    const body = [randomBytes(64), Buffer.of(1, 1, 1, 1, 0, 1, 0, 0, 1, 0, 2), Buffer.alloc(2 + 1 + 2 + 1)];
+    link.socket.end(frame(FRAME.HELLO, Buffer.concat(body)));
+    const offer = await link.readFrame(FRAME.OFFER, FRAME.ERROR);
+    expect(offer[0]).toBe(FRAME.OFFER);
+    expect(decodeOffer(offer.subarray(4)).offer).toMatchObject({ group: 0x0100, kem: NO_KEM, aead: AES_256_GCM });
   });
 
   it('refuses a cookie that is not its own, and one that another HELLO brings', async () => {

@@ -160,7 +160,8 @@ class SecurityServer implements PeerServer {
   }
 
   async #listen(accept: (link: FrameSocket) => void): Promise<Server> {
-    const listener = createServer((socket) => {
+    // Section 3.3: a customer may close its own direction once HELLO is sent; what it is owed still comes.
+    const listener = createServer({ allowHalfOpen: true }, (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
       accept(new FrameSocket(socket));

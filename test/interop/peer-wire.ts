@@ -56,6 +56,7 @@ export type Reason =
   | 'PARAMETER_MISMATCH'
   | 'BAD_RECEIPT'
   | 'SECOND_RETRY'
+  | 'PUZZLE_TOO_HARD'
   | 'TRUNCATED';
 
 export function errorCode(name: (typeof ERROR_NAMES)[number]): number {
@@ -302,6 +303,7 @@ export function decodeOffer(body: Uint8Array): { offer: Offer; signature: Buffer
   };
   const signature = r.take(SIGNATURE_SIZE);
   r.end();
+  if (!/^[\x21-\x7e]*$/.test(offer.secondHost)) throw new PeerError('BAD_FRAME');
   return { offer, signature };
 }
 
