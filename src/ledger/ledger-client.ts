@@ -94,6 +94,8 @@ export class LedgerClient implements LedgerService {
   readonly #submissions = new Lane<SubmittedTransaction, SubmitResult>();
   readonly #calls = new Lane<Call, unknown>();
   #submittedBytes = 0;
+  #commits = 0;
+  #committed = 0;
   #worker: Worker | undefined;
   #ready = false;
   #closing: (() => void) | undefined;
@@ -190,6 +192,16 @@ export class LedgerClient implements LedgerService {
   /** How many transactions and calls wait for the thread or are with it: for metrics and admission. */
   get pending(): { readonly transactions: number; readonly calls: number } {
     return { transactions: this.#submissions.size, calls: this.#calls.size };
+  }
+
+  /** Since the start: batches that were committed, and the transactions in them, refused ones and repetitions included. */
+  get progress(): { readonly commits: number; readonly transactions: number } {
+    return { commits: this.#commits, transactions: this.#committed };
+  }
+
+  /** Whether the thread runs and takes work. */
+  get available(): boolean {
+    return this.#ready && !this.#closed;
   }
 
   /** Finishes what was accepted, closes the ledger and ends the thread. */
@@ -323,6 +335,8 @@ export class LedgerClient implements LedgerService {
         }
         const results = unpackResults(outcome.value);
         assert(results.length === sent.length, 'every transaction has one result');
+        this.#commits += 1;
+        this.#committed += results.length;
         for (const [index, { resolve }] of sent.entries()) resolve(results[index]!);
         return;
       }

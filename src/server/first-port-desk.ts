@@ -51,6 +51,8 @@ interface Visit {
   /** The port behind the lease that the machine knows of, until it is opened or given back. */
   portLease: PortLease | undefined;
   session: string | undefined;
+  /** When its HELLO was whole. */
+  helloMs: number;
 }
 
 /** Customers turned away that still read why; beyond it they are reset, so that a crowd at the door holds no descriptors. */
@@ -86,6 +88,7 @@ export class FirstPortDesk {
       place,
       portLease: undefined,
       session: undefined,
+      helloMs: 0,
     };
     this.#open.add(connection);
     connection.dispatch({ kind: 'accepted' });
@@ -133,6 +136,7 @@ export class FirstPortDesk {
         });
         return;
       case 'admit':
+        visit.helloMs = performance.now();
         visit.connection.dispatch({ kind: 'admission', verdict: this.#verdict(visit, effect) });
         return;
       case 'lease':
@@ -147,6 +151,7 @@ export class FirstPortDesk {
         visit.place = undefined;
         visit.portLease = undefined;
         this.#parts.leases.open(effect.session, portLease, place, effect.lease.leaseMs);
+        this.#parts.report.took('offer', visit.helloMs);
         return;
       }
       case 'releaseLease':

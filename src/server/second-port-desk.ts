@@ -147,6 +147,7 @@ export class SecondPortDesk {
         if (visit.at.lease !== undefined) this.#neighbours(visit.at.lease).delete(visit.connection);
         if (visit.claimed !== undefined) leases.close(visit.claimed);
         visit.claimed = undefined;
+        if (visit.session !== undefined) report.took('session', visit.startedMs);
         reportEnd(report, effect.end, { ...visit, connection: visit.number, port: 'second' });
         return;
     }
@@ -166,8 +167,10 @@ export class SecondPortDesk {
   }
 
   async #makeKeys(visit: Visit, { job }: Extract<SecondPortEffect, { kind: 'makeKeys' }>): Promise<void> {
+    const startedMs = performance.now();
     try {
       const keys = await this.#parts.pool.makeKeys(job);
+      this.#parts.report.took('key-exchange', startedMs);
       if (keys === undefined)
         visit.connection.dispatch({ kind: 'keysRefused', code: 'KEY_EXCHANGE_FAILED', retryAfterMs: 0 });
       else visit.connection.dispatch({ kind: 'keysMade', keys });
@@ -180,8 +183,10 @@ export class SecondPortDesk {
     visit: Visit,
     { presented }: Extract<SecondPortEffect, { kind: 'verifyIdentity' }>,
   ): Promise<void> {
+    const startedMs = performance.now();
     try {
       const verified = await this.#parts.identities.verify(presented);
+      this.#parts.report.took('identity', startedMs);
       if (verified) visit.customer = presented.customerId;
       visit.connection.dispatch({ kind: 'identity', verified });
     } catch (error) {
@@ -192,8 +197,10 @@ export class SecondPortDesk {
 
   async #submit(asked: Extract<SecondPortEffect, { kind: 'submit' }>): Promise<TransactionResult> {
     const { customerId, transactionId, contentType, body } = asked;
+    const startedMs = performance.now();
     try {
       const [result] = await this.#parts.ledger.submit([{ customerId, transactionId, contentType, body }]);
+      this.#parts.report.took('commit', startedMs);
       if (result!.kind === 'receipt') return { kind: 'receipt', receipt: result!.receipt };
       return { kind: 'refusal', code: result!.code, retryAfterMs: 0, text: result!.text };
     } catch (error) {

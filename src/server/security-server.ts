@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Logger, pino } from 'pino';
 import { hostKeyFingerprint, rawHostPublicKey } from '../crypto/identity.ts';
-import { loadCrypto } from '../crypto/index.ts';
+import { type KernelReport, loadCrypto } from '../crypto/index.ts';
 import { SallyportError } from '../errors.ts';
 import { LedgerClient, type LedgerEvent } from '../ledger/ledger-client.ts';
 import { CryptoPool, type CryptoPoolGauges } from '../pool/crypto-pool.ts';
@@ -20,6 +20,7 @@ import { FirstPortDesk } from './first-port-desk.ts';
 import { IdentityDesk } from './identity-desk.ts';
 import { LeaseRegistry } from './lease-registry.ts';
 import { SecondPortDesk } from './second-port-desk.ts';
+import type { Phase } from './session-report.ts';
 import type { ServerConfiguration } from './settings.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
 
@@ -56,6 +57,8 @@ export interface SecurityServerEvents {
   'session-end': [EndedSession];
   /** Turned away at the door, before a byte was read: a quota was full, or the server drains. */
   refused: [{ readonly reason: string }];
+  /** A phase of a session came to its end. */
+  phase: [{ readonly phase: Phase; readonly durationMs: number }];
 }
 
 export interface SecurityServerGauges {
@@ -65,7 +68,14 @@ export interface SecurityServerGauges {
   /** Claimed and not ended. */
   readonly live: number;
   readonly crypto: CryptoPoolGauges;
-  readonly ledger: { readonly transactions: number; readonly calls: number };
+  /** What waits for the ledger's thread or is with it; what it committed since the start; whether it takes work. */
+  readonly ledger: {
+    readonly transactions: number;
+    readonly calls: number;
+    readonly commits: number;
+    readonly committed: number;
+    readonly available: boolean;
+  };
   /** Sessions ended since the start, by reason and code: `completed`, `alertSent BAD_CLAIM`. */
   readonly ended: Readonly<Record<string, number>>;
   readonly refused: Readonly<Record<string, number>>;
@@ -89,6 +99,8 @@ const SHUTDOWN_RETRY_AFTER_MS = 2_000;
 export class SecurityServer extends EventEmitter<SecurityServerEvents> {
   readonly configuration: ServerConfiguration;
   readonly state: StateDirectory;
+  /** The build of the WebAssembly core that runs here. */
+  readonly kernel: KernelReport;
   readonly #log: Logger;
   readonly #ledger: LedgerClient;
   readonly #pool: CryptoPool;
@@ -113,6 +125,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     super();
     this.configuration = configuration;
     this.state = state;
+    this.kernel = parts.hashing.kernel;
     this.#log = log;
     this.#ledger = parts.ledger;
     this.#pool = parts.pool;
@@ -137,6 +150,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     const report = {
       step: (step: Omit<ServerStep, 'timeMs'>) => this.#step(step),
       ended: (ended: EndedSession) => this.#end(ended),
+      took: (phase: Phase, sinceMs: number) => this.#took(phase, sinceMs),
     };
     this.#firstPort = new FirstPortDesk({
       configuration,
@@ -200,6 +214,16 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     }
   }
 
+  /** Whether it takes no new customers any more. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** What each second port is now, in the order of the range: for a map of them. */
+  get portMap(): ReturnType<SecondPorts['states']> {
+    return this.#ports.states();
+  }
+
   /** Where the first port is. */
   get address(): { readonly host: string; readonly port: number } {
     const address = this.#listener.address();
@@ -224,7 +248,12 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       halfOpen: this.#quotas.held,
       live: this.#leases.claimed,
       crypto: this.#pool.gauges,
-      ledger: this.#ledger.pending,
+      ledger: {
+        ...this.#ledger.pending,
+        commits: this.#ledger.progress.commits,
+        committed: this.#ledger.progress.transactions,
+        available: this.#ledger.available,
+      },
       ended: { ...this.#ended },
       refused: { ...this.#refused },
     };
@@ -313,6 +342,10 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
 
   #step(step: Omit<ServerStep, 'timeMs'>): void {
     if (this.listenerCount('step') > 0) this.emit('step', { timeMs: Date.now(), ...step });
+  }
+
+  #took(phase: Phase, sinceMs: number): void {
+    if (this.listenerCount('phase') > 0) this.emit('phase', { phase, durationMs: performance.now() - sinceMs });
   }
 
   #end(ended: EndedSession): void {

@@ -1,10 +1,20 @@
 import type { SessionEnd } from '../session/session-end.ts';
 import type { EndedSession, ServerStep } from './security-server.ts';
 
+/**
+ * Parts of a session whose time is measured at the server. offer: from the whole HELLO to the signed OFFER; key-exchange: from the claim
+ * to the keys; identity: comparing the profile; commit: a transaction from its decryption to its durable receipt; session: from the
+ * connection at the second port to its end, of sessions that were claimed.
+ */
+export const PHASES = ['offer', 'key-exchange', 'identity', 'commit', 'session'] as const;
+export type Phase = (typeof PHASES)[number];
+
 /** Where the desks tell what happens: events, counters and the log hang on it. */
 export interface Report {
   step(step: Omit<ServerStep, 'timeMs'>): void;
   ended(ended: EndedSession): void;
+  /** A phase that came to its end, well or badly; `sinceMs` by performance.now(). */
+  took(phase: Phase, sinceMs: number): void;
 }
 
 /** Turns the end that a state machine names into the log's one line. */
