@@ -32,7 +32,13 @@ const COMMANDS: readonly (readonly [heading: string, commands: Readonly<Record<s
       receipt: async () => (await import('./commands/receipt.ts')).registerReceipt,
     },
   ],
-  ['For measuring:', { compare: async () => (await import('./commands/compare.ts')).registerCompare }],
+  [
+    'For measuring:',
+    {
+      load: async () => (await import('./commands/load.ts')).registerLoad,
+      compare: async () => (await import('./commands/compare.ts')).registerCompare,
+    },
+  ],
 ];
 
 /** The program for an argument vector: with the one command that it names, or with all when it names none. */
