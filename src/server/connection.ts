@@ -14,6 +14,12 @@ export interface ConnectionOptions<State, Event extends AnyEvent, Effect extends
   /** Length of each deadline the machine may set, in milliseconds. */
   readonly deadlinesMs: Readonly<Record<Deadline, number>>;
   readonly perform: (effect: Exclude<Effect, OwnEffect<Deadline>>) => void;
+  /**
+   * An invariant broke in this connection: its socket is destroyed. Called with what was thrown, for the log, as often as that happens.
+   */
+  readonly onBroken: (error: unknown) => void;
+  /** The connection is gone and its machine, being broken, did not end: what belongs to it is given back here. Called once at most. */
+  readonly abandon: () => void;
   /** Events by which the machine hears that its peer reads too slowly, and that it has caught up; for machines that write much. */
   readonly writeEvents?: { readonly blocked: Event; readonly drained: Event };
 }
@@ -28,13 +34,17 @@ const OWN_KINDS: ReadonlySet<string> = new Set([
   'resumeReading',
 ]);
 
-/** A socket with its state machine: bytes and timers in, effects out. It decides nothing about the protocol. */
+/**
+ * A socket with its state machine: bytes and timers in, effects out. It decides nothing about the protocol. What throws in here is a bug,
+ * and ends this connection alone.
+ */
 export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, Deadline extends string> {
   readonly #options: ConnectionOptions<State, Event, Effect, Deadline>;
   readonly #driver: Driver<State, AnyEvent, AnyEvent>;
   /** Node keeps timers of one length in one list: setting and clearing one is O(1). */
   readonly #timers = new Map<Deadline, NodeJS.Timeout>();
   #corked = false;
+  #ended = false;
 
   constructor(options: ConnectionOptions<State, Event, Effect, Deadline>) {
     this.#options = options;
@@ -42,15 +52,16 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
     const machine = options.machine as unknown as Machine<State, AnyEvent, AnyEvent>;
     this.#driver = new Driver(machine, (effect) => this.#perform(effect as Effect | OwnEffect<Deadline>));
     const { socket, writeEvents } = options;
-    socket.on('data', (bytes: Uint8Array) => this.#driver.receive(bytes));
-    socket.on('end', () => this.#driver.peerEnded());
+    socket.on('data', (bytes: Uint8Array) => this.#contain(() => this.#driver.receive(bytes)));
+    socket.on('end', () => this.#contain(() => this.#driver.peerEnded()));
     // What a socket's error says is of no use to a machine: 'close' always follows.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      this.#driver.dispatch({ kind: 'lost' });
+      this.#contain(() => this.#driver.dispatch({ kind: 'lost' }));
       this.#clearTimers();
+      if (!this.#ended) options.abandon();
     });
-    if (writeEvents !== undefined) socket.on('drain', () => this.#driver.dispatch(writeEvents.drained));
+    if (writeEvents !== undefined) socket.on('drain', () => this.dispatch(writeEvents.drained));
   }
 
   get socket(): Socket {
@@ -58,10 +69,20 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
   }
 
   dispatch(event: Event): void {
-    this.#driver.dispatch(event);
+    this.#contain(() => this.#driver.dispatch(event));
+  }
+
+  #contain(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#options.onBroken(error);
+      this.#options.socket.destroy();
+    }
   }
 
   #perform(effect: Effect | OwnEffect<Deadline>): void {
+    if (effect.kind === 'ended') this.#ended = true;
     if (!OWN_KINDS.has(effect.kind)) {
       this.#options.perform(effect as Exclude<Effect, OwnEffect<Deadline>>);
       return;
@@ -113,7 +134,7 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
     clearTimeout(this.#timers.get(name));
     const timer = setTimeout(() => {
       this.#timers.delete(name);
-      this.#driver.dispatch({ kind: 'deadline', name } as AnyEvent);
+      this.#contain(() => this.#driver.dispatch({ kind: 'deadline', name } as AnyEvent));
     }, this.#options.deadlinesMs[name]);
     this.#timers.set(name, timer);
   }

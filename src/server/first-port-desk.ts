@@ -18,7 +18,7 @@ import type { RetryCookies } from './admission/retry-cookie.ts';
 import { Connection } from './connection.ts';
 import { idOf, type LeaseRegistry } from './lease-registry.ts';
 import { OpenSet } from './open-set.ts';
-import { type Report, reportEnd } from './session-report.ts';
+import { BROKEN_END, type Report, reportEnd } from './session-report.ts';
 import type { ServerConfiguration } from './settings.ts';
 
 export interface FirstPortDeskParts {
@@ -79,6 +79,11 @@ export class FirstPortDesk {
       machine,
       deadlinesMs: { hello: configuration['hello-timeout-ms'], linger: configuration['linger-timeout-ms'] },
       perform: (effect: Performed) => this.#perform(visit, effect),
+      onBroken: (error) => this.#parts.report.failed('invariant-broken', error),
+      abandon: () => {
+        this.#releasePort(visit);
+        this.#perform(visit, { kind: 'ended', end: BROKEN_END });
+      },
     });
     const visit: Visit = {
       number,
@@ -155,8 +160,7 @@ export class FirstPortDesk {
         return;
       }
       case 'releaseLease':
-        visit.portLease?.release();
-        visit.portLease = undefined;
+        this.#releasePort(visit);
         return;
       case 'ended':
         visit.place?.release();
@@ -189,6 +193,11 @@ export class FirstPortDesk {
     };
   }
 
+  #releasePort(visit: Visit): void {
+    visit.portLease?.release();
+    visit.portLease = undefined;
+  }
+
   async #lease(visit: Visit): Promise<void> {
     const { ports, configuration } = this.#parts;
     try {
@@ -207,6 +216,7 @@ export class FirstPortDesk {
       visit.connection.dispatch({ kind: 'leased', lease });
     } catch (error) {
       const { code, retryAfterMs } = refusalOf(error);
+      if (code === 'INTERNAL') this.#parts.report.failed('lease-failed', error);
       visit.connection.dispatch({ kind: 'leaseRefused', code, retryAfterMs });
     }
   }
@@ -219,6 +229,7 @@ export class FirstPortDesk {
       else visit.connection.dispatch({ kind: 'offerMade', ...made });
     } catch (error) {
       const { code, retryAfterMs } = refusalOf(error);
+      if (code === 'INTERNAL') this.#parts.report.failed('offer-failed', error);
       visit.connection.dispatch({ kind: 'offerRefused', code, retryAfterMs });
     }
   }

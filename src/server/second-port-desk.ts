@@ -1,6 +1,4 @@
 import type { Socket } from 'node:net';
-import type { Logger } from 'pino';
-import { SallyportError } from '../errors.ts';
 import type { LedgerClient } from '../ledger/ledger-client.ts';
 import { answerQuery } from '../ledger/queries.ts';
 import type { CryptoPool } from '../pool/crypto-pool.ts';
@@ -19,7 +17,7 @@ import { refusalOf } from './first-port-desk.ts';
 import type { IdentityDesk } from './identity-desk.ts';
 import { idOf, type LeaseRegistry } from './lease-registry.ts';
 import { OpenSet } from './open-set.ts';
-import { type Report, reportEnd } from './session-report.ts';
+import { BROKEN_END, type Report, reportEnd } from './session-report.ts';
 import type { ServerConfiguration } from './settings.ts';
 
 export interface SecondPortDeskParts {
@@ -30,7 +28,6 @@ export interface SecondPortDeskParts {
   readonly ledger: LedgerClient;
   readonly identities: IdentityDesk;
   readonly report: Report;
-  readonly log: Logger;
 }
 
 type SecondPortConnection = Connection<SecondPortState, SecondPortEvent, SecondPortEffect, SecondPortDeadline>;
@@ -44,6 +41,7 @@ type Performed = Parameters<
 interface Visit {
   readonly number: number;
   readonly startedMs: number;
+  readonly address: string | undefined;
   readonly at: { readonly lease: PortLease | undefined; readonly port: number };
   readonly connection: SecondPortConnection;
   /** The session this visit has claimed, until it is closed. */
@@ -82,11 +80,14 @@ export class SecondPortDesk {
         linger: configuration['linger-timeout-ms'],
       },
       perform: (effect: Performed) => this.#perform(visit, effect),
+      onBroken: (error) => this.#parts.report.failed('invariant-broken', error),
+      abandon: () => this.#perform(visit, { kind: 'ended', end: BROKEN_END }),
       writeEvents: { blocked: { kind: 'writeBlocked' }, drained: { kind: 'writeDrained' } },
     });
     const visit: Visit = {
       number,
       startedMs: performance.now(),
+      address: socket.remoteAddress,
       at: { lease, port: socket.localPort ?? 0 },
       connection,
       claimed: undefined,
@@ -175,7 +176,9 @@ export class SecondPortDesk {
         visit.connection.dispatch({ kind: 'keysRefused', code: 'KEY_EXCHANGE_FAILED', retryAfterMs: 0 });
       else visit.connection.dispatch({ kind: 'keysMade', keys });
     } catch (error) {
-      visit.connection.dispatch({ kind: 'keysRefused', ...refusalOf(error) });
+      const { code, retryAfterMs } = refusalOf(error);
+      if (code === 'INTERNAL') this.#parts.report.failed('keys-failed', error);
+      visit.connection.dispatch({ kind: 'keysRefused', code, retryAfterMs });
     }
   }
 
@@ -190,8 +193,10 @@ export class SecondPortDesk {
       if (verified) visit.customer = presented.customerId;
       visit.connection.dispatch({ kind: 'identity', verified });
     } catch (error) {
-      const { code, retryAfterMs } = refusalOf(error);
-      visit.connection.dispatch({ kind: 'identityUnknown', code: code === 'BUSY' ? 'BUSY' : 'INTERNAL', retryAfterMs });
+      const refusal = refusalOf(error);
+      const code = refusal.code === 'BUSY' ? 'BUSY' : 'INTERNAL';
+      if (code === 'INTERNAL') this.#parts.report.failed('identity-failed', error);
+      visit.connection.dispatch({ kind: 'identityUnknown', code, retryAfterMs: refusal.retryAfterMs });
     }
   }
 
@@ -204,7 +209,6 @@ export class SecondPortDesk {
       if (result!.kind === 'receipt') return { kind: 'receipt', receipt: result!.receipt };
       return { kind: 'refusal', code: result!.code, retryAfterMs: 0, text: result!.text };
     } catch (error) {
-      this.#logFailure('submit-failed', error);
       const { code, retryAfterMs } = refusalOf(error);
       if (code === 'BUSY')
         return {
@@ -213,6 +217,7 @@ export class SecondPortDesk {
           retryAfterMs,
           text: 'The ledger has no room for more at this moment; nothing was done.',
         };
+      this.#parts.report.failed('submit-failed', error);
       return { kind: 'refusal', code: 'INTERNAL', retryAfterMs: 0, text: UNAVAILABLE_TEXT };
     }
   }
@@ -224,14 +229,10 @@ export class SecondPortDesk {
       if (answer.kind === 'answer') return { status: undefined, contentType: answer.contentType, body: answer.body };
       return { status: 'TRANSACTION_MALFORMED', contentType, body: new Uint8Array(0) };
     } catch (error) {
-      this.#logFailure('query-failed', error);
-      return { status: refusalOf(error).code, contentType, body: new Uint8Array(0) };
+      const { code } = refusalOf(error);
+      if (code !== 'BUSY') this.#parts.report.failed('query-failed', error);
+      return { status: code, contentType, body: new Uint8Array(0) };
     }
-  }
-
-  #logFailure(event: string, error: unknown): void {
-    const reason = error instanceof SallyportError ? `${error.code}: ${error.message}` : (error as Error).message;
-    this.#parts.log.error({ event, reason });
   }
 
   #neighbours(lease: PortLease): Set<SecondPortConnection> {

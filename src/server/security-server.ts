@@ -20,7 +20,7 @@ import { FirstPortDesk } from './first-port-desk.ts';
 import { IdentityDesk } from './identity-desk.ts';
 import { LeaseRegistry } from './lease-registry.ts';
 import { SecondPortDesk } from './second-port-desk.ts';
-import type { Phase } from './session-report.ts';
+import type { Failure, Phase } from './session-report.ts';
 import type { ServerConfiguration } from './settings.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
 
@@ -40,6 +40,8 @@ export interface ServerStep {
 export interface EndedSession {
   readonly connection: number;
   readonly port: 'first' | 'second';
+  /** Of the peer. Undefined when nobody came. */
+  readonly address: string | undefined;
   readonly session: string | undefined;
   /** Once it was verified. */
   readonly customer: string | undefined;
@@ -47,6 +49,8 @@ export interface EndedSession {
   readonly reason: string;
   readonly code: string | undefined;
   readonly phase: string | undefined;
+  /** What exactly, for the operator: which rule was broken, or which deadline passed. Never a byte that came from the peer. */
+  readonly detail: string | undefined;
   readonly transactions: number;
   readonly queries: number;
   readonly durationMs: number;
@@ -151,6 +155,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       step: (step: Omit<ServerStep, 'timeMs'>) => this.#step(step),
       ended: (ended: EndedSession) => this.#end(ended),
       took: (phase: Phase, sinceMs: number) => this.#took(phase, sinceMs),
+      failed: (failure: Failure, error: unknown) => logFailure(log, failure, error),
     };
     this.#firstPort = new FirstPortDesk({
       configuration,
@@ -174,7 +179,6 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       ledger: parts.ledger,
       identities: new IdentityDesk(parts.ledger, { current: state.pepperVersion, byVersion: state.peppers }),
       report,
-      log,
     });
     this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
@@ -222,6 +226,11 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
   /** What each second port is now, in the order of the range: for a map of them. */
   get portMap(): ReturnType<SecondPorts['states']> {
     return this.#ports.states();
+  }
+
+  /** Second ports that cannot be leased for now, and why; `untilMs` by performance.now(). */
+  get quarantine(): SecondPorts['quarantined'] {
+    return this.#ports.quarantined;
   }
 
   /** Where the first port is. */
@@ -359,16 +368,25 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     this.#end({
       connection: 0,
       port: 'second',
+      address: undefined,
       session,
       customer: undefined,
       reason: 'expired',
       code: undefined,
       phase: 'leased',
+      detail: undefined,
       transactions: 0,
       queries: 0,
       durationMs: this.configuration['lease-ms'],
     });
   }
+}
+
+/** A broken invariant is a bug, whose place in the code matters; everything else says what it is by its message. */
+function logFailure(log: Logger, event: Failure, error: unknown): void {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const code = error instanceof SallyportError ? error.code : undefined;
+  log.error({ event, code, reason: message, ...(event === 'invariant-broken' ? { stack } : {}) });
 }
 
 function logLedgerEvent(log: Logger, event: LedgerEvent): void {

@@ -15,7 +15,26 @@ export interface Report {
   ended(ended: EndedSession): void;
   /** A phase that came to its end, well or badly; `sinceMs` by performance.now(). */
   took(phase: Phase, sinceMs: number): void;
+  /** One of our own parts could not do what a session asked for, or an invariant broke: for the operator. What load explains is not told. */
+  failed(failure: Failure, error: unknown): void;
 }
+
+export type Failure =
+  | 'lease-failed'
+  | 'offer-failed'
+  | 'keys-failed'
+  | 'identity-failed'
+  | 'submit-failed'
+  | 'query-failed'
+  | 'invariant-broken';
+
+/** How a connection ends whose machine cannot say so itself. */
+export const BROKEN_END = {
+  kind: 'refused',
+  code: 'INTERNAL',
+  phase: 'closed',
+  what: 'an invariant broke; see invariant-broken in the log',
+} as const satisfies SessionEnd;
 
 /** Turns the end that a state machine names into the log's one line. */
 export function reportEnd(
@@ -24,6 +43,7 @@ export function reportEnd(
   about: {
     readonly connection: number;
     readonly port: 'first' | 'second';
+    readonly address: string | undefined;
     readonly session: string | undefined;
     readonly startedMs: number;
     readonly customer?: string | undefined;
@@ -34,11 +54,13 @@ export function reportEnd(
   report.ended({
     connection: about.connection,
     port: about.port,
+    address: about.address,
     session: about.session,
     customer: about.customer,
     reason: end.kind,
     code: 'code' in end ? end.code : undefined,
     phase: 'phase' in end ? end.phase : undefined,
+    detail: 'what' in end ? end.what : 'deadline' in end ? end.deadline : undefined,
     transactions: about.transactions ?? 0,
     queries: about.queries ?? 0,
     durationMs: Math.round(performance.now() - about.startedMs),
