@@ -4,11 +4,11 @@ import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
 import { Customer, hostKeyFingerprint } from '../customer/index.ts';
 import { durationMs, jsonOption } from './invocation.ts';
-import { type Output, printable } from './output.ts';
+import { type Output, printable, UsageError } from './output.ts';
 import { traceSteps } from './trace.ts';
 
 export interface CustomerCommandOptions {
-  readonly customer: string;
+  readonly customer?: string;
   readonly retryFor: number;
   readonly traceSteps?: number;
 }
@@ -17,9 +17,7 @@ export interface CustomerCommandOptions {
 export function addCustomerOptions(command: Command, retryFor: string): void {
   command
     .addOption(
-      new Option('--customer <file>', 'the customer file that "sallyport enroll" wrote')
-        .env('SALLYPORT_CUSTOMER')
-        .makeOptionMandatory(),
+      new Option('--customer <file>', 'the customer file that "sallyport enroll" wrote').env('SALLYPORT_CUSTOMER'),
     )
     .addOption(
       new Option('--retry-for <duration>', 'for how long to try again when the server is busy or away')
@@ -48,13 +46,19 @@ export async function withCustomer<Result>(
   }
 }
 
+/** Not mandatory to the parser, which would complain of it before it names a mistyped option. */
+export function customerFileOf({ customer }: CustomerCommandOptions): string {
+  if (customer !== undefined) return customer;
+  throw new UsageError('no customer file is named', 'Name it with --customer FILE, or in SALLYPORT_CUSTOMER.');
+}
+
 /** A Customer that says on stderr what it does besides what it was asked for. */
 export async function openCustomer(
   options: CustomerCommandOptions,
   output: Output,
   signal: AbortSignal,
 ): Promise<Customer> {
-  const customer = await Customer.fromFile(options.customer, {
+  const customer = await Customer.fromFile(customerFileOf(options), {
     retryForMs: options.retryFor,
     signal,
     ...(output.interactive ? { confirmHostKey: (key: Uint8Array) => askForTrust(key, output) } : {}),

@@ -22,6 +22,11 @@ export function stateOption(): Option {
   return new Option('--state <directory>', "the server's state directory (default: as serve finds it)");
 }
 
+/** --config: the server's configuration file, which may name the state directory and the first port. */
+export function configOption(): Option {
+  return new Option('--config <file>', "the server's configuration file (default: as serve finds it)");
+}
+
 export interface OperatorState {
   readonly ledger: Ledger;
   readonly storage: LedgerStorage;

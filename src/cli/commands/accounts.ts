@@ -5,7 +5,7 @@ import { formatAmount, parseAmount } from '../../ledger/amounts.ts';
 import { LIST_PAGE_MAX } from '../../limits.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
 import { nextCommand } from '../next-command.ts';
-import { type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
+import { configOption, type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
 import { UsageError } from '../output.ts';
 import { isoTimeOfUs } from '../times.ts';
 
@@ -30,6 +30,7 @@ export const registerAccounts: Register = (parent, invocation) => {
     .requiredOption('--currency <code>', 'an ISO 4217 currency, such as EUR')
     .option('--limit <decimal>', 'the lowest balance a payment may leave; negative for a credit line', '0')
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   withExamples(open, [
     ['sallyport accounts open alice.eur --owner alice --currency EUR', 'an account that cannot be overdrawn'],
@@ -45,7 +46,9 @@ export const registerAccounts: Register = (parent, invocation) => {
       return;
     }
     output.line(`${output.style('green', '✓')} opened ${account.id} for ${account.owner}, in ${account.currency}`);
-    output.note(`\nNext: ${nextCommand(['fund', account.id, '100'], { state: options.state })}`);
+    output.note(
+      `\nNext: ${nextCommand(['fund', account.id, '100'], { state: options.state, config: options.config })}`,
+    );
   });
 
   const list = group
@@ -53,6 +56,7 @@ export const registerAccounts: Register = (parent, invocation) => {
     .description("show every account, the operator's own included; balances of a currency add up to zero")
     .option('--owner <customer>', 'only accounts of this customer')
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   withExamples(list, [['sallyport accounts list --owner alice', 'the accounts of alice']]);
   onAction<ListOptions>(list, invocation, async (_args, { owner, ...options }, output) => {

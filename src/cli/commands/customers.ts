@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { CustomerRecord, CustomerStatus } from '../../ledger/identity.ts';
 import { LIST_PAGE_MAX } from '../../limits.ts';
 import { type Invocation, jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
-import { type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
+import { configOption, type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
 import { isoTimeOfUs } from '../times.ts';
 
 export const registerCustomers: Register = (parent, invocation) => {
@@ -13,6 +13,7 @@ export const registerCustomers: Register = (parent, invocation) => {
     .command('list')
     .description('show every customer')
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   withExamples(list, [['sallyport customers list', 'who is enrolled']]);
   onAction<OperatorOptions>(list, invocation, async (_args, options, output) => {
@@ -66,6 +67,7 @@ function registerStatusChange(
     .description(description)
     .argument('<customer>', 'its id')
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   withExamples(command, [[`sallyport customers ${name} alice`, 'takes effect at once']]);
   onAction<OperatorOptions>(command, invocation, async ([id], options, output) => {

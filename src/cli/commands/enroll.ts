@@ -9,13 +9,13 @@ import { digestIdentity } from '../../ledger/identity.ts';
 import { CREDENTIAL_BYTES, PROFILE_FIELDS_MAX, PROFILE_TAG_BYTES_MAX, PROFILE_VALUE_BYTES_MAX } from '../../limits.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
 import { nextCommand } from '../next-command.ts';
-import { type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
+import { configOption, type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
 import { UsageError } from '../output.ts';
 
 type Profile = Readonly<Record<string, string>>;
 
 interface Options extends OperatorOptions {
-  readonly profile: Profile;
+  readonly profile?: Profile;
   readonly file?: string;
   readonly server?: { readonly host: string; readonly port: number };
   readonly trust: 'pinned' | 'tofu';
@@ -26,7 +26,7 @@ export const registerEnroll: Register = (parent, invocation) => {
     .command('enroll')
     .description('make a customer and write its customer file: credential, address and pinned host key')
     .argument('<customer>', 'its id: lower-case letters, digits, dot, hyphen and underscore')
-    .option('--profile <tag=value>', 'a fact that identifies the customer; may be given 16 times', addProfileField, {})
+    .option('--profile <tag=value>', 'a fact that identifies the customer; may be given 16 times', addProfileField)
     .option('--file <file>', 'where to write the customer file (default: CUSTOMER.json)')
     .option('--server <host:port>', 'the first port as this customer reaches it (default: as configured)', parseServer)
     .option(
@@ -36,6 +36,7 @@ export const registerEnroll: Register = (parent, invocation) => {
       'pinned',
     )
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   withExamples(enroll, [
     [
@@ -45,11 +46,12 @@ export const registerEnroll: Register = (parent, invocation) => {
     ['sallyport enroll bob --server bank.example.com:7919 --file /secure/bob.json', 'a customer elsewhere'],
   ]);
   onAction<Options>(enroll, invocation, async ([customerId], options, output) => {
+    const { profile = {} } = options;
     const path = options.file ?? `${customerId}.json`;
     const enrolled = await withOperatorState(options, async (state) => {
       const identity: CustomerIdentity = {
         customerId: customerId!,
-        profile: options.profile,
+        profile,
         credential: new Uint8Array(randomBytes(CREDENTIAL_BYTES)),
         server: options.server ?? state.firstPort,
         ...(options.trust === 'pinned' ? { hostKey: state.hostKey, nextHostKey: state.nextHostKey } : {}),
@@ -78,7 +80,7 @@ export const registerEnroll: Register = (parent, invocation) => {
         server: { host, port },
         trust: options.trust,
         hostKey: Buffer.from(enrolled.hostKey).toString('hex'),
-        profile: Object.keys(options.profile).sort(),
+        profile: Object.keys(profile).sort(),
       });
       return;
     }
@@ -92,11 +94,11 @@ export const registerEnroll: Register = (parent, invocation) => {
       ],
     ]);
     const account = ['accounts', 'open', `${customerId}.eur`, '--owner', customerId!, '--currency', 'EUR'];
-    output.note(`\nNext: ${nextCommand(account, { state: options.state })}`);
+    output.note(`\nNext: ${nextCommand(account, { state: options.state, config: options.config })}`);
   });
 };
 
-function addProfileField(text: string, previous: Profile): Profile {
+function addProfileField(text: string, previous: Profile = {}): Profile {
   const at = text.indexOf('=');
   const tag = text.slice(0, Math.max(at, 0));
   const value = text.slice(at + 1);

@@ -9,7 +9,7 @@ import { TRANSACTION_ID_BYTES } from '../../limits.ts';
 import { decodeReceipt } from '../../wire/receipt.ts';
 import { EXIT } from '../exit-codes.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
-import { type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
+import { configOption, type OperatorOptions, stateOption, withOperatorState } from '../operator-state.ts';
 import { UsageError } from '../output.ts';
 import { sentenceOfStatus } from '../transfer-status.ts';
 
@@ -27,6 +27,7 @@ export const registerFund: Register = (parent, invocation) => {
     .option('--reference <text>', 'a text for the history, at most 140 bytes')
     .option('--id <hex>', 'a transaction id (32 hexadecimal digits): the same id funds once')
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   withExamples(fund, [['sallyport fund alice.eur 100.00 --reference "opening balance"', 'credits 100 euros']]);
   onAction<Options>(fund, invocation, async ([accountId, text], options, output) => {

@@ -3,7 +3,7 @@
 import { hostKeyFingerprint, hostKeyId, rawHostPublicKey } from '../../crypto/identity.ts';
 import { adoptNextHostKey, announceNextHostKey, cancelNextHostKey } from '../../server/state-directory.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
-import { type OperatorOptions, openOperatorDirectory, stateOption } from '../operator-state.ts';
+import { configOption, type OperatorOptions, openOperatorDirectory, stateOption } from '../operator-state.ts';
 import { type Output, UsageError } from '../output.ts';
 
 interface RotateOptions extends OperatorOptions {
@@ -18,6 +18,7 @@ export const registerKeys: Register = (parent, invocation) => {
     .command('show')
     .description('show host key, announced successor, and keys of the past')
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   withExamples(show, [['sallyport keys show', 'the fingerprint that a customer compares']]);
   onAction<OperatorOptions>(show, invocation, async (_args, options, output) => {
@@ -39,14 +40,15 @@ export const registerKeys: Register = (parent, invocation) => {
     .option('--complete', 'take the announced key into use, and retire the one before it')
     .option('--cancel', 'forget the announced key')
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   rotate.addHelpText(
     'after',
     `
-A rotation has two steps, so that no customer has to be told. First the server announces the next key in every signed
-offer, and customers remember it; when all of them were there, --complete takes it into use. Customers that never saw
-the announcement refuse the new key (HOST_KEY_MISMATCH) until they are enrolled anew. Restart the server after each
-step.`,
+A rotation has two steps, so that no customer has to be told. First the server announces the next
+key in every signed offer, and customers remember it; when all of them were there, --complete takes
+it into use. Customers that never saw the announcement refuse the new key (HOST_KEY_MISMATCH) until
+they are enrolled anew. Restart the server after each step.`,
   );
   withExamples(rotate, [
     ['sallyport keys rotate', 'announce'],

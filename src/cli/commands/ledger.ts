@@ -7,7 +7,7 @@ import { exportLedger } from '../../ledger/export.ts';
 import { FINDINGS, type VerificationReport, verifyLedger } from '../../ledger/verification.ts';
 import { EXIT } from '../exit-codes.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
-import { type OperatorOptions, stateOption, withLedgerFile } from '../operator-state.ts';
+import { configOption, type OperatorOptions, stateOption, withLedgerFile } from '../operator-state.ts';
 import { type Output, UsageError } from '../output.ts';
 import { startProgress } from '../progress.ts';
 
@@ -25,6 +25,7 @@ export const registerLedger: Register = (parent, invocation) => {
     .command('verify')
     .description('recompute the whole ledger: chain, receipts, balances, sums; changes nothing')
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   withExamples(verify, [['sallyport ledger verify', 'exit code 0 when everything adds up, 6 when not']]);
   onAction<OperatorOptions>(verify, invocation, async (_args, options, output) => {
@@ -53,6 +54,7 @@ export const registerLedger: Register = (parent, invocation) => {
     .option('--output <file>', 'where to (default: standard output)')
     .option('--after <sequence>', 'only entries after this one')
     .addOption(stateOption())
+    .addOption(configOption())
     .addOption(jsonOption());
   withExamples(exporting, [
     ['sallyport ledger export --output ledger.jsonl', 'all of it'],

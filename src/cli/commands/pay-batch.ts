@@ -9,7 +9,7 @@ import { BATCH_BYTES_MAX, type BatchFault, type BatchRow, formatOfName, parseBat
 import { hashOfBatch } from '../batch/batch-hash.ts';
 import { type BatchEnd, runBatch } from '../batch/batch-run.ts';
 import { type Journal, openJournal } from '../batch/journal-file.ts';
-import { openCustomer } from '../customer-command.ts';
+import { customerFileOf, openCustomer } from '../customer-command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type Output, UsageError } from '../output.ts';
 import { startProgress } from '../progress.ts';
@@ -22,7 +22,7 @@ const REFUSED_SHOWN_MAX = 20;
 
 export async function payBatch(options: PayOptions & { readonly batch: string }, output: Output): Promise<ExitCode> {
   const rows = await readBatch(options.batch, options);
-  const { customerId } = await readCustomerFile(options.customer);
+  const { customerId } = await readCustomerFile(customerFileOf(options));
   const journal = await openJournal(options.journal ?? `${options.batch}.journal.jsonl`, {
     batch: hashOfBatch(rows),
     customer: customerId,
