@@ -15,6 +15,7 @@ import {
   makeTable,
   peerIsGood,
   variableBasePass,
+  windowBytes,
 } from './modexp';
 import { sha256Add, sha256Finish, sha256Start } from './sha256';
 
@@ -41,7 +42,7 @@ function check(condition: bool): void {
 export function prepare(group: i32): void {
   checkGroup(group);
   makeConstants(group, STAGING_IN);
-  wipeExponentiation();
+  wipeExponentiation(0);
 }
 
 /** Makes the group's fixed-base table of a kind: 0 none, 1 windows, 2 comb. Before it, there is none. */
@@ -50,7 +51,7 @@ export function prepareTable(group: i32, kind: i32): void {
   check(kind >= TABLE_NONE && kind <= TABLE_COMB);
   makeTable(group, kind);
   store<i32>(tableKinds + (<usize>group << 2), kind);
-  wipeExponentiation();
+  wipeExponentiation(0);
 }
 
 /** 1 when multiply-add is fused: the square of 1 + 2^-30 less its rounding is 2^-60 then, and 0 otherwise. Or when none is used. */
@@ -68,7 +69,7 @@ export function fixedBase(group: i32, count: i32, length: i32): void {
     fixedBasePass(group, lanes, kind, exponents, length, STAGING_OUT + <usize>(done * bytes));
     done += lanes;
   }
-  wipeExponentiation();
+  wipeExponentiation(windowBytes(group, lanesFor(count)));
 }
 
 /**
@@ -95,7 +96,7 @@ export function variableBase(group: i32, count: i32, length: i32): void {
     variableBasePass(group, lanes, peers + at, exponents, length, STAGING_OUT + at, status + done);
     done += lanes;
   }
-  wipeExponentiation();
+  wipeExponentiation(windowBytes(group, lanesFor(count)));
 }
 
 function checkGroup(group: i32): void {

@@ -5,7 +5,7 @@
 //   0x000400  0x000c00  static data    compiler       constants of SHA-256 and the kernels                no
 //   0x001000  0x001000  HASH           sha256, hmac   states, message schedule, block                     yes, wiped
 //   0x002000  0x001000  EXPONENT       modexp         an exponent a lane, little endian, zero padded      yes, wiped
-//   0x003000  0x00d000  NUMBERS        kernel         13 numbers of 0x1000 bytes                          yes, wiped
+//   0x003000  0x008000  NUMBERS        kernel         8 numbers of 0x1000 bytes                           yes, wiped
 //   0x010000  0x010000  WINDOW         modexp         powers of the peer's value, for window selection    yes, wiped
 //   0x020000  0x010000  STAGING_IN     caller         arguments, written by JavaScript                    yes, wiped by the caller
 //   0x030000  0x010000  STAGING_OUT    caller         results, read by JavaScript                         yes, wiped by the caller
@@ -21,9 +21,8 @@ export const EXPONENT_SIZE: usize = 0x1000;
 export const EXPONENT_LANE: usize = 0x400;
 export const NUMBERS: usize = 0x3000;
 export const NUMBER_SIZE: usize = 0x1000;
-export const NUMBERS_SIZE: usize = 0xd000;
+export const NUMBERS_SIZE: usize = 0x8000;
 export const WINDOW: usize = 0x10000;
-export const WINDOW_SIZE: usize = 0x10000;
 export const STAGING_IN: usize = 0x20000;
 export const STAGING_OUT: usize = 0x30000;
 export const STAGING_SIZE: usize = 0x10000;
@@ -47,11 +46,14 @@ export const BYTES: usize = NUMBERS + 6 * NUMBER_SIZE;
 /** Each lane's table index, a u32. */
 export const INDICES: usize = NUMBERS + 7 * NUMBER_SIZE;
 
-/** Zeros what the last exponentiation left: exponent, numbers, window. Staging belongs to the caller, who wipes what it used. */
-export function wipeExponentiation(): void {
+/**
+ * Zeros what exponentiations left: exponents, numbers, and of WINDOW the `windowSize` bytes that were used. Staging belongs to the
+ * caller, who wipes what it used.
+ */
+export function wipeExponentiation(windowSize: usize): void {
   memory.fill(EXPONENT, 0, EXPONENT_SIZE);
   memory.fill(NUMBERS, 0, NUMBERS_SIZE);
-  memory.fill(WINDOW, 0, WINDOW_SIZE);
+  memory.fill(WINDOW, 0, windowSize);
 }
 
 /** Zeros what the last hash left. */

@@ -14,7 +14,7 @@ import {
 import { DIGIT_BYTES, bytesFromNumber, digitCount, multiply, numberFromBytes, square } from './kernel';
 import { aboveOne, lessThan } from './limbs';
 import { ACCUMULATOR, BASE, EXPONENT, EXPONENT_LANE, INDICES, NUMBERS, NUMBERS_SIZE, NUMBER_SIZE, ONE, SELECTED, WINDOW } from './memory';
-import { selectLimbs, selectTwo, selectVectors } from './select';
+import { selectFour, selectLimbs, selectTwo, selectVectors } from './select';
 
 /** An item's status: the result is good, the peer's value is not in 2 to p-2, or the result is 0, 1 or p-1. */
 export const STATUS_OK: u8 = 0;
@@ -56,21 +56,27 @@ function entryStride(n: i32): usize {
   return (<usize>n * DIGIT_BYTES + 15) & ~15;
 }
 
+/** The bytes of WINDOW that a pass uses; passes of fewer lanes use fewer. */
+export function windowBytes(group: i32, lanes: i32): usize {
+  return (entryStride(digitCount(group)) * lanes) << WINDOW_BITS;
+}
+
 /** SELECTED = in each lane the power in WINDOW that the four bits of its exponent from bit `at` say. */
 function selectPower(lanes: i32, stride: usize, n: i32, at: i32): void {
   const i0 = exponentBits(0, at, WINDOW_BITS);
   if (!ASC_FEATURE_RELAXED_SIMD) return selectLimbs(WINDOW, stride, 1 << WINDOW_BITS, i0, n);
-  const i1 = lanes == 1 ? i0 : exponentBits(1, at, WINDOW_BITS);
-  const i2 = lanes == 4 ? exponentBits(2, at, WINDOW_BITS) : i0;
-  const i3 = lanes == 4 ? exponentBits(3, at, WINDOW_BITS) : i1;
-  selectVectors(WINDOW, stride, 1 << WINDOW_BITS, i0, i1, i2, i3);
+  if (lanes == 1) return selectVectors(WINDOW, stride, 1 << WINDOW_BITS, i0, i0);
+  const i1 = exponentBits(1, at, WINDOW_BITS);
+  if (lanes == 2) return selectVectors(WINDOW, stride, 1 << WINDOW_BITS, i0, i1);
+  const i2 = exponentBits(2, at, WINDOW_BITS);
+  selectFour(WINDOW, stride, 1 << WINDOW_BITS, i0, i1, i2, exponentBits(3, at, WINDOW_BITS));
 }
 
 /** SELECTED = in each lane the table's entry of its index in INDICES; a table of numbers of one lane. */
 function selectFromTable(lanes: i32, table: usize, stride: usize, count: i32, n: i32): void {
   const i0 = load<u32>(INDICES);
   if (!ASC_FEATURE_RELAXED_SIMD) return selectLimbs(table, stride, count, i0, n);
-  if (lanes == 1) return selectVectors(table, stride, count, i0, i0, i0, i0);
+  if (lanes == 1) return selectVectors(table, stride, count, i0, i0);
   selectTwo(SELECTED, <usize>lanes << 3, table, stride, count, i0, load<u32>(INDICES, 4));
   if (lanes == 4) {
     selectTwo(SELECTED + 16, <usize>lanes << 3, table, stride, count, load<u32>(INDICES, 8), load<u32>(INDICES, 12));

@@ -68,7 +68,7 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
     h = fma(a1, b1, c1); H2 = add(H2, h); L2 = add(L2, low(a1, b1, h, c2));
   }
 
-  // Columns from n: the result. They go over the quotient's digits that no later column reads, and to out at the end.
+  // Columns from n: the result. Column n + c is the last to read digits c of x and y, so out may be either.
   const last = <usize>(half - 1) << 5;
   for (let t = half; t < n; t++) {
     const count = <u64>(4 * (n - t) - 2); // 2(n - t) - 1 of each; one less of each in the next column
@@ -103,7 +103,7 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
       h = fma(a1, b0, c1); H1 = add(H1, h); L1 = add(L1, low(a1, b0, h, c2));
       h = fma(a1, b1, c1); H2 = add(H2, h); L2 = add(L2, low(a1, b1, h, c2));
     }
-    const to = QUOTIENT + from - 32;
+    const to = out + from - 32;
     a0 = columnValue(H0, L0, carry);
     carry = columnCarry(H0, a0);
     a0 = columnDigit(a0);
@@ -113,7 +113,6 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
     a1 = columnDigit(a1);
     v128.store(to, a1, 16);
   }
-  memory.copy(out, QUOTIENT, <usize>n << 4);
 }
 
 /** out = x^2 / R for both lanes; as multiplyPair with y = x, with half the products of x x and their accumulators doubled. */
@@ -243,7 +242,7 @@ export function squarePair(out: usize, x: usize, p: usize, n: i32): void {
       h = fma(a1, b0, c1); H1 = add(H1, h); L1 = add(L1, low(a1, b0, h, c2));
       h = fma(a1, b1, c1); H2 = add(H2, h); L2 = add(L2, low(a1, b1, h, c2));
     }
-    const to = QUOTIENT + from - 32;
+    const to = out + from - 32;
     a0 = columnValue(H0, L0, carry);
     carry = columnCarry(H0, a0);
     a0 = columnDigit(a0);
@@ -255,5 +254,4 @@ export function squarePair(out: usize, x: usize, p: usize, n: i32): void {
     nextH = H2;
     nextL = L2;
   }
-  memory.copy(out, QUOTIENT, <usize>n << 4);
 }

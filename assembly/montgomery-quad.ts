@@ -160,7 +160,7 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
     L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
   }
 
-  // Columns from n: the result. They go over the quotient's digits that no later column reads, and to out at the end.
+  // Columns from n: the result. Column n + c is the last to read digits c of x and y, so out may be either.
   const last = <usize>(half - 1) << 6;
   for (let t = half; t < n; t++) {
     const count = <u64>(4 * (n - t) - 2); // 2(n - t) - 1 of each; one less of each in the next column
@@ -249,7 +249,7 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
       L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
       L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
     }
-    const to = QUOTIENT + from - 64;
+    const to = out + from - 64;
     a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
     a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
     carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
@@ -267,7 +267,6 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
     v128.store(to, a1A, 32);
     v128.store(to, a1B, 48);
   }
-  memory.copy(out, QUOTIENT, <usize>n << 5);
 }
 
 /** out = x^2 / R for four lanes; as multiplyQuad with y = x, with half the products of x x and their accumulators doubled. */
@@ -595,7 +594,7 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
       L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
     }
-    const to = QUOTIENT + from - 64;
+    const to = out + from - 64;
     a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
     a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
     carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
@@ -617,5 +616,4 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
     nextLA = L2A;
     nextLB = L2B;
   }
-  memory.copy(out, QUOTIENT, <usize>n << 5);
 }

@@ -130,7 +130,7 @@ export function multiplySingle(out: usize, x: usize, y: usize, p: usize, n: i32)
     }
   }
 
-  // Columns from n: the result, over the quotient's digits that no later column reads.
+  // Columns from n: the result. Column n + c is the last to read digits c of x and y, so out may be either.
   for (let k = end; k < 2 * end; k += 32) {
     const count = <u64>((2 * end - 8 - k) >> 2); // 2n - 1 - k of each
     H0 = add(G0, i64x2.splat(startH(count)));
@@ -144,7 +144,7 @@ export function multiplySingle(out: usize, x: usize, y: usize, p: usize, n: i32)
       h = fma(a, b, c1); H0 = add(H0, h); L0 = add(L0, low(a, b, h, c2));
       h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
     }
-    const to = QUOTIENT + k - end;
+    const to = out + k - end;
     v = columnValue(H0, L0, carry);
     b = columnValue(H0, L0, bothLower(columnCarry(H0, v)));
     carry = bothUpper(columnCarry(H0, b));
@@ -164,7 +164,6 @@ export function multiplySingle(out: usize, x: usize, y: usize, p: usize, n: i32)
       h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
     }
   }
-  memory.copy(out, QUOTIENT, end);
 }
 
 /** out = x^2 / R, as multiplySingle with y = x, with half the products of x x and their accumulators doubled. */
@@ -294,7 +293,7 @@ export function squareSingle(out: usize, x: usize, p: usize, n: i32): void {
       h = fma(a, b, c1); H0 = add(H0, h); L0 = add(L0, low(a, b, h, c2));
       h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
     }
-    const to = QUOTIENT + k - end;
+    const to = out + k - end;
     v = columnValue(H0, L0, carry);
     b = columnValue(H0, L0, bothLower(columnCarry(H0, v)));
     carry = bothUpper(columnCarry(H0, b));
@@ -330,5 +329,4 @@ export function squareSingle(out: usize, x: usize, p: usize, n: i32): void {
     G2 = i64x2.sub(add(G2, G2), v128.and(h, v128.load(CONSTANTS, 96)));
     M2 = i64x2.sub(add(M2, M2), v128.and(b, v128.load(CONSTANTS, 96)));
   }
-  memory.copy(out, QUOTIENT, end);
 }

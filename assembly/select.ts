@@ -1,7 +1,7 @@
 // Selection of a table's entry by a secret index: every entry is read whole, and kept or not by a mask.
 //
-// The vector forms take ten vectors of the number at a time, which with masks and operands fill the registers; 40, 60, 80 digits
-// of one to four lanes are 20 to 160 vectors, so that ten always divides.
+// The vector forms take ten vectors of the number at a time, which with mask, counter and index fill the registers; 40, 60, 80 digits
+// of one or two lanes are 20 to 80 vectors, so that ten always divides.
 
 import { SELECTED } from './memory';
 
@@ -22,12 +22,11 @@ export function selectLimbs(table: usize, stride: usize, count: u32, index: u32,
 }
 
 /**
- * SELECTED = in each lane its entry of the table, `count` numbers `stride` bytes apart, of whole vectors. The indices are those of the
- * halves of the even and of the odd vectors: for one number its index four times, for two theirs twice, for four theirs.
+ * SELECTED = in each of one or two lanes its entry of the table, `count` numbers `stride` bytes apart, of whole vectors. The indices
+ * are those of the vectors' halves: for one number its index twice.
  */
-export function selectVectors(table: usize, stride: usize, count: i32, i0: u32, i1: u32, i2: u32, i3: u32): void {
-  const evenIndex = i64x2.replace_lane(i64x2.splat(i0), 1, i1);
-  const oddIndex = i64x2.replace_lane(i64x2.splat(i2), 1, i3);
+export function selectVectors(table: usize, stride: usize, count: i32, i0: u32, i1: u32): void {
+  const index = i64x2.replace_lane(i64x2.splat(i0), 1, i1);
   const one = i64x2.splat(1);
   for (let at: usize = 0; at < stride; at += 160) {
     let s0: v128, s1: v128, s2: v128, s3: v128, s4: v128, s5: v128, s6: v128, s7: v128, s8: v128, s9: v128;
@@ -35,18 +34,17 @@ export function selectVectors(table: usize, stride: usize, count: i32, i0: u32, 
     let entry = table + at;
     let counter = i64x2.splat(0);
     for (let e = 0; e < count; e++) {
-      const even = i64x2.eq(counter, evenIndex);
-      const odd = i64x2.eq(counter, oddIndex);
-      s0 = v128.or(s0, v128.and(v128.load(entry), even));
-      s1 = v128.or(s1, v128.and(v128.load(entry, 16), odd));
-      s2 = v128.or(s2, v128.and(v128.load(entry, 32), even));
-      s3 = v128.or(s3, v128.and(v128.load(entry, 48), odd));
-      s4 = v128.or(s4, v128.and(v128.load(entry, 64), even));
-      s5 = v128.or(s5, v128.and(v128.load(entry, 80), odd));
-      s6 = v128.or(s6, v128.and(v128.load(entry, 96), even));
-      s7 = v128.or(s7, v128.and(v128.load(entry, 112), odd));
-      s8 = v128.or(s8, v128.and(v128.load(entry, 128), even));
-      s9 = v128.or(s9, v128.and(v128.load(entry, 144), odd));
+      const mask = i64x2.eq(counter, index);
+      s0 = v128.or(s0, v128.and(v128.load(entry), mask));
+      s1 = v128.or(s1, v128.and(v128.load(entry, 16), mask));
+      s2 = v128.or(s2, v128.and(v128.load(entry, 32), mask));
+      s3 = v128.or(s3, v128.and(v128.load(entry, 48), mask));
+      s4 = v128.or(s4, v128.and(v128.load(entry, 64), mask));
+      s5 = v128.or(s5, v128.and(v128.load(entry, 80), mask));
+      s6 = v128.or(s6, v128.and(v128.load(entry, 96), mask));
+      s7 = v128.or(s7, v128.and(v128.load(entry, 112), mask));
+      s8 = v128.or(s8, v128.and(v128.load(entry, 128), mask));
+      s9 = v128.or(s9, v128.and(v128.load(entry, 144), mask));
       counter = i64x2.add(counter, one);
       entry += stride;
     }
@@ -61,6 +59,42 @@ export function selectVectors(table: usize, stride: usize, count: i32, i0: u32, 
     v128.store(to, s7, 112);
     v128.store(to, s8, 128);
     v128.store(to, s9, 144);
+  }
+}
+
+/** The same for four lanes, whose indices are those of the halves of the even and of the odd vectors; eight vectors at a time. */
+export function selectFour(table: usize, stride: usize, count: i32, i0: u32, i1: u32, i2: u32, i3: u32): void {
+  const evenIndex = i64x2.replace_lane(i64x2.splat(i0), 1, i1);
+  const oddIndex = i64x2.replace_lane(i64x2.splat(i2), 1, i3);
+  const one = i64x2.splat(1);
+  for (let at: usize = 0; at < stride; at += 128) {
+    let s0: v128, s1: v128, s2: v128, s3: v128, s4: v128, s5: v128, s6: v128, s7: v128;
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = i64x2.splat(0);
+    let entry = table + at;
+    let counter = i64x2.splat(0);
+    for (let e = 0; e < count; e++) {
+      const even = i64x2.eq(counter, evenIndex);
+      const odd = i64x2.eq(counter, oddIndex);
+      s0 = v128.or(s0, v128.and(v128.load(entry), even));
+      s1 = v128.or(s1, v128.and(v128.load(entry, 16), odd));
+      s2 = v128.or(s2, v128.and(v128.load(entry, 32), even));
+      s3 = v128.or(s3, v128.and(v128.load(entry, 48), odd));
+      s4 = v128.or(s4, v128.and(v128.load(entry, 64), even));
+      s5 = v128.or(s5, v128.and(v128.load(entry, 80), odd));
+      s6 = v128.or(s6, v128.and(v128.load(entry, 96), even));
+      s7 = v128.or(s7, v128.and(v128.load(entry, 112), odd));
+      counter = i64x2.add(counter, one);
+      entry += stride;
+    }
+    const to = SELECTED + at;
+    v128.store(to, s0);
+    v128.store(to, s1, 16);
+    v128.store(to, s2, 32);
+    v128.store(to, s3, 48);
+    v128.store(to, s4, 64);
+    v128.store(to, s5, 80);
+    v128.store(to, s6, 96);
+    v128.store(to, s7, 112);
   }
 }
 
