@@ -52,7 +52,10 @@ export function summarize(histogram: Histogram): LatencySummary {
     minNs: histogram.totalCount === 0 ? 0 : histogram.getValueAtPercentile(0),
     meanNs: histogram.totalCount === 0 ? 0 : histogram.mean,
     maxNs: histogram.maxValue,
-    percentiles: Object.fromEntries(PERCENTILES.map((p) => [`p${p}`, histogram.getValueAtPercentile(p)])),
+    // A percentile is given as the upper end of its bucket, which can lie a little above the greatest value there was.
+    percentiles: Object.fromEntries(
+      PERCENTILES.map((p) => [`p${p}`, Math.min(histogram.getValueAtPercentile(p), histogram.maxValue)]),
+    ),
   };
 }
 

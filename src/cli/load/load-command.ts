@@ -159,8 +159,8 @@ async function searchCapacity(
 function capacityPoint(rate: number, result: LoadResult, thresholds: readonly Threshold[]): CapacityPoint {
   const failed = result.thresholds.filter((threshold) => !threshold.passed);
   const total = result.completed + result.failed;
-  // What a server that falls behind looks like to the generator is the server's failure, unless nothing but the generator failed.
-  const rejected = result.rejections.length > 0 && failed.length === 0;
+  // Then the rate failed without showing whose limit it was.
+  const rejected = result.rejections.length > 0;
   const words = [
     ...failed.map((each) => `${each.text}: ${each.words}`),
     ...result.rejections.map((each) => each.words),
@@ -228,7 +228,7 @@ function exitCodeOfResult(result: LoadResult): ExitCode {
     return EXIT.LEDGER;
   }
   if (result.interrupted) return EXIT.INTERRUPTED;
-  if (result.rejections.length > 0) return EXIT.UNTRUSTED;
+  if (result.rejections.length > 0 || result.capacity?.end === 'generator-limit') return EXIT.UNTRUSTED;
   if (result.capacity === null && result.thresholds.some((threshold) => !threshold.passed)) return EXIT.THRESHOLD;
   if (result.capacity?.rate === 0) return EXIT.THRESHOLD;
   return EXIT.OK;

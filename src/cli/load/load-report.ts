@@ -116,7 +116,7 @@ function capacityWords({ end, rate }: NonNullable<LoadResult['capacity']>): stri
     case 'above-max':
       return `Capacity: ${kept}, which is the most that was to be tried (--rate-max).`;
     case 'generator-limit':
-      return `Capacity: at least ${formatNumber(rate)} a second; above it the generator, not the server, was the limit.`;
+      return `Capacity: at least ${formatNumber(rate)} a second; above it this generator was not to be believed (more threads, or another machine, would tell).`;
     default:
       return `Capacity: stopped early; so far ${kept}.`;
   }
