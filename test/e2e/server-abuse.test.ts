@@ -1,12 +1,17 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Customer } from '../../src/customer/index.ts';
 import { SecurityServer } from '../../src/server/index.ts';
 import type { ServerConfiguration } from '../../src/server/settings.ts';
+import { LIGHT_POLICY } from './stage.ts';
 
-/** Strangers over real sockets who hold on to what they were given: each is let go of at its time, and never holds the server up. */
+/** Strangers and machines that give the server less than it would like: who holds on is let go of, and customers are served. */
 
 const folders: string[] = [];
 const servers: SecurityServer[] = [];
@@ -81,5 +86,44 @@ describe('a customer turned away at the door', () => {
     await expect.poll(() => server.gauges.refused['half-open-host'], { timeout: 10_000 }).toBe(299);
     // One is served, 256 read why they are not.
     await expect.poll(() => stillOpen(crowd), { timeout: 10_000 }).toBe(257);
+  });
+});
+
+describe('a machine with fewer descriptors than second ports', () => {
+  const DESCRIPTORS = 160;
+  const SESSIONS = 400;
+
+  it('serves on when every port has had its turn', async () => {
+    const script = fileURLToPath(new URL('./few-descriptors-server.ts', import.meta.url));
+    const limited = 'ulimit -n "$1" && exec "$2" "$3"';
+    const server = spawn('sh', ['-c', limited, 'sh', String(DESCRIPTORS), process.execPath, script], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    try {
+      const [{ port, hostKey, credential, profile }] = await once(server, 'message');
+      const identity = {
+        customerId: 'alice',
+        profile,
+        credential: Buffer.from(credential, 'hex'),
+        server: { host: '127.0.0.1', port },
+        hostKey: Buffer.from(hostKey, 'hex'),
+        policy: LIGHT_POLICY,
+      };
+      for (let count = 0; count < SESSIONS; count++) {
+        await using customer = new Customer(identity, { retryForMs: 0 });
+        await customer.connect();
+      }
+      const state = async () => {
+        server.send('gauges');
+        return (await once(server, 'message'))[0];
+      };
+      await expect.poll(state).toMatchObject({
+        gauges: { live: 0, ended: { completed: SESSIONS }, ports: { leased: 0, quarantined: 0 } },
+      });
+      expect((await state()).descriptors).toBeLessThan(DESCRIPTORS);
+    } finally {
+      if (server.connected) server.disconnect();
+      if (server.exitCode === null) await once(server, 'exit');
+    }
   });
 });

@@ -1,0 +1,17 @@
+import { readdirSync } from 'node:fs';
+import { Stage } from './stage.ts';
+
+/** A server in a process of its own with more second ports than it may open files; its first customer and gauges go to the parent. */
+
+const stage = await Stage.open({ 'second-ports': { kind: 'system', count: 300 }, threads: 1 });
+const { credential, profile } = await stage.enroll('alice');
+process.on('message', () => {
+  process.send?.({ gauges: stage.server.gauges, descriptors: readdirSync('/proc/self/fd').length });
+});
+process.once('disconnect', () => void stage[Symbol.asyncDispose]());
+process.send?.({
+  port: stage.server.address.port,
+  hostKey: Buffer.from(stage.server.state.hostPublicKey).toString('hex'),
+  credential: Buffer.from(credential).toString('hex'),
+  profile,
+});
