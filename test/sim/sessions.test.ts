@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { GROUP_NAMES } from '../../src/crypto/groups.ts';
 import type { Crypto } from '../../src/crypto/index.ts';
 import type { SecondPortMachine } from '../../src/session/second-port.ts';
 import { loadCachedCrypto } from './cached-crypto.ts';
@@ -13,7 +14,9 @@ beforeAll(async () => {
 
 function violationsOf(fault: Fault, plantBug?: (machine: SecondPortMachine) => SecondPortMachine): string[] {
   return Array.from({ length: SEEDS }, (_, index) => index + 1).flatMap((seed) =>
-    simulate(crypto, seed, fault, plantBug).violations.map((violation) => `${fault}, seed ${seed}: ${violation}`),
+    simulate(crypto, seed, fault, plantBug === undefined ? {} : { plantBug }).violations.map(
+      (violation) => `${fault}, seed ${seed}: ${violation}`,
+    ),
   );
 }
 
@@ -48,6 +51,18 @@ describe('whole sessions of both machines, every order of events chosen by a see
     expect(endsOf('stranger')).toContain('displaced');
     expect(endsOf('cancel')).toContain('cancelled');
     expect(endsOf('failures')).toContain('alertReceived');
+  });
+});
+
+describe('sessions of every suite', () => {
+  const suites = GROUP_NAMES.flatMap((group) =>
+    (['ML-KEM-768', 'none'] as const).flatMap((kem) =>
+      (['AES-256-GCM', 'ChaCha20-Poly1305'] as const).map((aead) => [group, kem, aead] as const),
+    ),
+  );
+  it.each(suites)('%s, %s, %s', (group, kem, aead) => {
+    const policy = { groups: [group], kems: [kem], aeads: [aead] };
+    expect(simulate(crypto, 7, 'none', { policy }).violations).toEqual([]);
   });
 });
 

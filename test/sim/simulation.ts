@@ -29,20 +29,22 @@ export interface Outcome {
   readonly tasks: number;
 }
 
+export interface SimulationOptions {
+  /** What both sides accept; chosen by the seed when left out. */
+  readonly policy?: SuitePolicy;
+  /** Puts a bug into the server's machine, for a checker to find. */
+  readonly plantBug?: (machine: SecondPortMachine) => SecondPortMachine;
+}
+
 const SESSIONS = 3;
 /** A run of three sessions takes some hundreds of tasks; more means that something never comes to rest. */
 const TASKS_MAX = 60_000;
 
-export function simulate(
-  crypto: Crypto,
-  seed: number,
-  fault: Fault,
-  plantBug?: (machine: SecondPortMachine) => SecondPortMachine,
-): Outcome {
+export function simulate(crypto: Crypto, seed: number, fault: Fault, options: SimulationOptions = {}): Outcome {
   const random = new SeededRandom(seed);
   const harm = new Harm(random, fault);
   const network = new Network(random, harm);
-  const policy: SuitePolicy = {
+  const policy: SuitePolicy = options.policy ?? {
     groups: ['ffdhe2048'],
     kems: [random.oneIn(4) ? 'ML-KEM-768' : 'none'],
     aeads: [random.oneIn(2) ? 'AES-256-GCM' : 'ChaCha20-Poly1305'],
@@ -56,7 +58,7 @@ export function simulate(
     refuseOneIn: fault === 'failures' ? 5 : 0,
     failOneIn: fault === 'failures' ? 6 : 0,
   };
-  const server = new ServerModel(network, crypto, behaviour, isEnrolled, plantBug);
+  const server = new ServerModel(network, crypto, behaviour, isEnrolled, options.plantBug);
   const customers = Array.from({ length: SESSIONS }, () => {
     const customer = new CustomerModel(network, crypto, server, {
       hashing: crypto,
