@@ -4,13 +4,11 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import asc from 'assemblyscript/asc';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { GROUP_NAMES, GROUPS, type GroupName } from '../../../src/crypto/groups.ts';
 import { type KernelName, readBuild } from '../../../src/crypto/kernel.ts';
 import { modPow, toBigInt } from '../../equivalence/bigint-reference.ts';
+import { compile } from './compile.ts';
 import { type Instrumented, instrument, Trace } from './instrument.ts';
 
 interface Watched {
@@ -45,13 +43,11 @@ function prepare(core: Watched, name: GroupName, table: keyof typeof TABLES): vo
   core.run('prepareTable', [group.index, TABLES[table]], new Uint8Array(0));
 }
 
-/** Exponents that a leaky exponentiation treats differently: sparse, dense, small, random. */
+/** Exponents that a leaky exponentiation treats differently: sparse, dense, random. */
 function secrets(length: number): Uint8Array[] {
   const sparse = new Uint8Array(length);
   sparse[0] = 0x80;
-  const small = new Uint8Array(length);
-  small[length - 1] = 2;
-  return [sparse, small, new Uint8Array(length).fill(0xff), randomBytes(length), randomBytes(length)];
+  return [sparse, new Uint8Array(length).fill(0xff), randomBytes(length)];
 }
 
 /** `count` exponents, the secret one in the given place and a fixed one elsewhere. */
@@ -67,7 +63,9 @@ function fixedBaseTraces(core: Watched, name: GroupName, length: number, count: 
   const run = (secret: Uint8Array, place: number): string => {
     return core.run('fixedBase', [index, count, length], batch(secret, count, place));
   };
-  return new Set(secrets(length).flatMap((secret) => [run(secret, 0), run(secret, count - 1)]));
+  return new Set(
+    secrets(length).flatMap((secret) => (count === 1 ? [run(secret, 0)] : [run(secret, 0), run(secret, count - 1)])),
+  );
 }
 
 function variableBaseTraces(core: Watched, name: GroupName, length: number, count: number): Set<string> {
@@ -76,7 +74,9 @@ function variableBaseTraces(core: Watched, name: GroupName, length: number, coun
   const run = (secret: Uint8Array, place: number): string => {
     return core.run('variableBase', [index, count, length], Buffer.concat([batch(secret, count, place), peers]));
   };
-  return new Set(secrets(length).flatMap((secret) => [run(secret, 0), run(secret, count - 1)]));
+  return new Set(
+    secrets(length).flatMap((secret) => (count === 1 ? [run(secret, 0)] : [run(secret, 0), run(secret, count - 1)])),
+  );
 }
 
 describe.each([
@@ -137,47 +137,12 @@ describe.each([
 describe('canaries: kernels with a leak are caught', () => {
   /** The core built from sources in which one text is replaced by another. */
   async function mutant(file: string, from: string, to: string): Promise<Watched> {
-    const files = new Map<string, Uint8Array>();
-    const root = join(import.meta.dirname, '..', '..', '..');
-    const { error, stderr } = await asc.main(
-      [
-        'assembly/index.ts',
-        '--outFile',
-        'mutant.wasm',
-        '--runtime',
-        'stub',
-        '-O1',
-        '--noAssert',
-        '--memoryBase',
-        '1024',
-        '--initialMemory',
-        '71',
-        '--use',
-        'BUILD_LANES=2',
-        '--enable',
-        'simd',
-        '--enable',
-        'relaxed-simd',
-      ],
-      {
-        readFile: (name) => {
-          let text: string;
-          try {
-            text = readFileSync(join(root, name), 'utf8');
-          } catch {
-            return null; // the compiler asks for candidates that need not exist
-          }
-          if (!name.endsWith(file)) return text;
-          expect(text.split(from).length, `${from} once in ${file}`).toBe(2);
-          return text.replace(from, to);
-        },
-        writeFile: (name, contents) => {
-          files.set(name, contents as Uint8Array);
-        },
-      },
-    );
-    expect(error, stderr.toString()).toBeNull();
-    return watch(instrument(files.get('mutant.wasm')!));
+    const bytes = await compile('assembly/index.ts', (name, text) => {
+      if (!name.endsWith(file) || text === null) return text;
+      expect(text.split(from).length, `${from} once in ${file}`).toBe(2);
+      return text.replace(from, to);
+    });
+    return watch(instrument(bytes));
   }
 
   test('a variable base that skips zero windows', async () => {
