@@ -1,6 +1,11 @@
 /** `sallyport/server`: the security server as a library. */
 
 export { SallyportError } from '../errors.ts';
+export { formatAmount, parseAmount } from '../ledger/amounts.ts';
+export { digestIdentity, type PresentedIdentity } from '../ledger/identity.ts';
+export type { Plan, Processor, ProcessorAnswer, ProcessorContext, TransferPlan } from '../ledger/processor.ts';
+export type { LedgerService } from '../ledger/service.ts';
+export type { TransferOutcome, TransferRequest } from '../ledger/transfers.ts';
 export { resolveConfiguration } from './configuration.ts';
 export {
   type EndedSession,
