@@ -31,7 +31,8 @@ export class CommandStage {
     const inherited = Object.entries(process.env).filter(([name]) => !/^(SALLYPORT_|FORCE_COLOR|NO_COLOR)/.test(name));
     const child = spawn(process.execPath, [LAUNCHER, ...args], {
       cwd: this.folder,
-      env: { ...Object.fromEntries(inherited), ...environment },
+      // What one process has compiled the next one need not: a hundred short ones run in these tests.
+      env: { ...Object.fromEntries(inherited), NODE_COMPILE_CACHE: this.path('compiled'), ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#running.add(child);

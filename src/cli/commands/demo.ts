@@ -18,25 +18,30 @@ export const registerDemo: Register = (parent, invocation) => {
     .option('--keep', 'keep the state directory, customer files and log of the demo');
   withExamples(demo, [['sallyport demo', 'a few seconds; nothing stays behind']]);
   onAction<Options>(demo, invocation, async (_args, options, output) => {
-    const stage = await Stage.open();
+    const keep = options.keep === true;
+    const stage = await Stage.open().catch((error: unknown) => failed(error, 'Name another place in TMPDIR.'));
     const interrupted = (): void => {
-      stage.close(options.keep === true).finally(() => process.exit(EXIT.INTERRUPTED));
+      stage.close(keep).finally(() => process.exit(EXIT.INTERRUPTED));
     };
     process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
     try {
       await tellStory(stage, output);
-      if (options.keep) output.line(`Kept: ${stage.directory}`);
+      if (keep) output.line(`Kept: ${stage.directory}`);
       else output.line(`Nothing stays behind. Next, a server of your own: ${nextCommand(['serve'])}`);
-      return EXIT.OK;
     } catch (error) {
-      if (!(error instanceof DemoFailure)) throw error;
-      const log = options.keep
-        ? `${stage.path('server.log')} says more.`
-        : 'Run it again with --keep, and look at server.log.';
-      throw new CommandError('DEMO_FAILED', EXIT.REFUSED, `the demo failed at ${error.message}`, log);
+      failed(
+        error,
+        keep ? `${stage.path('server.log')} says more.` : 'Run it again with --keep, and look at server.log.',
+      );
     } finally {
       process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
-      await stage.close(options.keep === true);
+      await stage.close(keep);
     }
   });
 };
+
+/** Names the step that did not come true. */
+function failed(error: unknown, advice: string): never {
+  if (!(error instanceof DemoFailure)) throw error;
+  throw new CommandError('DEMO_FAILED', EXIT.REFUSED, `the demo failed at ${error.message}`, advice);
+}

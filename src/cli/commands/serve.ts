@@ -6,8 +6,11 @@ import { Option } from 'commander';
 import { pino } from 'pino';
 import { addressOf } from '../../customer/connection.ts';
 import { SallyportError } from '../../errors.ts';
+import { AdminServer } from '../../server/admin/admin-server.ts';
 import { resolveConfiguration } from '../../server/configuration.ts';
 import { SecurityServer } from '../../server/index.ts';
+import type { ServerConfiguration } from '../../server/settings.ts';
+import { openAdminToken } from '../../server/state-directory.ts';
 import { EXIT } from '../exit-codes.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
 import { nextCommand } from '../next-command.ts';
@@ -50,20 +53,31 @@ export const registerServe: Register = (parent, invocation) => {
     const { configuration } = resolved;
     const destination = openLog(options.logFile);
     const logger = pino({ level: configuration['log-level'], timestamp: pino.stdTimeFunctions.isoTime }, destination);
+    const admin = await startAdmin(configuration);
+    // From before the start: a signal that comes during it stops the server as soon as it stands.
+    const signalled = untilSignalled();
     const server = await SecurityServer.start({ configuration, logger });
+    admin?.attach(server);
     if (options.traceSteps !== undefined) traceServer(server, options.traceSteps);
-    announce(server, options, output);
-    await untilSignalled();
+    announce(server, admin, options, output);
+    await signalled;
     output.note(
       `\nstopping: sessions that run have ${configuration['drain-ms'] / 1_000} s to finish; interrupt again to leave at once`,
     );
     const leave = (): void => process.exit(EXIT.INTERRUPTED);
     process.once('SIGINT', leave).once('SIGTERM', leave);
     await server.stop();
+    await admin?.close();
     process.off('SIGINT', leave).off('SIGTERM', leave);
     output.note('stopped');
   });
 };
+
+/** Before the security server, so that its health says "starting"; undefined when it is off. */
+async function startAdmin(configuration: ServerConfiguration): Promise<AdminServer | undefined> {
+  const { 'admin-host': host, 'admin-port': port, state } = configuration;
+  return port === 'off' ? undefined : AdminServer.start({ host, port, token: () => openAdminToken(state) });
+}
 
 /** Synchronous: the last lines before an end are there, and a line costs microseconds. */
 function openLog(path: string | undefined): ReturnType<typeof pino.destination> {
@@ -85,7 +99,7 @@ function traceServer(server: SecurityServer, descriptor: number): void {
 }
 
 /** On stdout: for a person what to know and what to type next, for a program one line of JSON. */
-function announce(server: SecurityServer, options: Options, output: Output): void {
+function announce(server: SecurityServer, admin: AdminServer | undefined, options: Options, output: Output): void {
   const { configuration, state, address, fingerprint } = server;
   const firstPort = { host: address.host, port: address.port };
   if (output.json) {
@@ -97,6 +111,7 @@ function announce(server: SecurityServer, options: Options, output: Output): voi
       hostKey: Buffer.from(state.hostPublicKey).toString('hex'),
       state: resolve(state.path),
       created: state.created,
+      admin: admin === undefined ? null : admin.address,
       pid: process.pid,
     });
     return;
@@ -108,6 +123,7 @@ function announce(server: SecurityServer, options: Options, output: Output): voi
     ['  second ports', secondPortsText(configuration['second-ports'], configuration['port-mode'])],
     ['  host key', fingerprint],
     ['  state', `${resolve(state.path)}${state.created.length === 0 ? '' : '  (made just now)'}`],
+    ['  admin page', adminText(admin)],
     ['  log', options.logFile === undefined ? 'standard error, JSON lines' : resolve(options.logFile)],
   ]);
   output.line();
@@ -115,6 +131,11 @@ function announce(server: SecurityServer, options: Options, output: Output): voi
   output.line();
   output.line(`  ${output.style('bold', enrollCommand(server, options))}`);
   output.line();
+}
+
+function adminText(admin: AdminServer | undefined): string {
+  if (admin === undefined) return 'off; --admin-port 7920 opens it';
+  return `http://${addressOf(admin.address.host, admin.address.port)}/`;
 }
 
 function secondPortsText(supply: unknown, mode: string): string {

@@ -19,7 +19,7 @@ export const CUSTOMER_STEPS: Readonly<Record<CustomerMethodStep, StepText>> = {
   'offer-received': { title: 'receives the second port, g, p and Ys' },
   'offer-checked': { title: 'checks host key, signature, g and p against its own constants, range of Ys' },
   moving: { title: 'switches to the second port' },
-  'customer-value-sent': { title: 'its intermediate value Yc = g^b mod p', sends: true },
+  'customer-value-sent': { title: 'its intermediate value: Yc = g^b mod p', sends: true },
   'shared-value-made': { title: 'computes the shared value Z = Ys^b mod p', remark: SECRET },
   'keys-made': { title: 'makes the keys from Z with the one-way function (HKDF-SHA-256)' },
   'profile-sent': { title: 'sends its profile, encrypted', sends: true },

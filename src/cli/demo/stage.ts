@@ -56,7 +56,11 @@ export class Stage {
   }
 
   static async open(): Promise<Stage> {
-    return new Stage(await mkdtemp(join(tmpdir(), 'sallyport-demo-')));
+    try {
+      return new Stage(await mkdtemp(join(tmpdir(), 'sallyport-demo-')));
+    } catch (error) {
+      throw new DemoFailure('making a temporary directory', error instanceof Error ? error.message : String(error));
+    }
   }
 
   path(name: string): string {
@@ -134,7 +138,8 @@ export class Stage {
   #spawn(args: readonly string[]): ChildProcess {
     const child = spawn(process.execPath, [LAUNCHER, ...args], {
       cwd: this.directory,
-      env: withoutSettings(process.env),
+      // What one process has compiled the next one need not.
+      env: { ...withoutSettings(process.env), NODE_COMPILE_CACHE: this.path('compiled') },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
     const trace = createInterface(child.stdio[TRACE_DESCRIPTOR] as Readable);

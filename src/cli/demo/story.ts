@@ -189,7 +189,7 @@ async function addUp(stage: Stage, output: Output): Promise<void> {
     throw new DemoFailure('adding up', `the balances give ${sum} cents and not zero`);
   done('sum', '0.00 EUR: every cent that somebody has is one that somebody else gave', output);
   await stage.expect('verifying the ledger', 0, 'ledger', 'verify', ...state);
-  done('ledger verified', 'every receipt, every balance and the chain of entries, recomputed from the first', output);
+  done('ledger verified', 'every receipt, balance and link of the chain, recomputed from the first', output);
 }
 
 function payment(from: string, to: string, amount: string): string[] {

@@ -6,10 +6,18 @@ import { z } from 'zod';
 import { authOf, type CustomerPolicy } from '../../customer/customer-identity.ts';
 import { DEFAULT_POLICY } from '../../customer/index.ts';
 import { SallyportError } from '../../errors.ts';
-import { digestIdentity } from '../../ledger/identity.ts';
+import { digestIdentity, type PepperRing } from '../../ledger/identity.ts';
+import type { LedgerService } from '../../ledger/service.ts';
 import { CREDENTIAL_BYTES, TRANSACTION_ID_BYTES } from '../../limits.ts';
 import type { LoadCustomer } from '../../load/driver.ts';
-import type { OperatorState } from '../operator-state.ts';
+
+/** Where customers are made: a state directory's ledger, or a running server's. */
+export interface EnrolmentDesk {
+  readonly ledger: Pick<LedgerService, 'enroll' | 'openAccount' | 'fund'>;
+  readonly peppers: PepperRing;
+  /** Ed25519 public key, 32 bytes. */
+  readonly hostKey: Uint8Array;
+}
 
 export interface Enrolment {
   readonly count: number;
@@ -23,7 +31,7 @@ export interface Enrolment {
 const FUNDS = 1_000_000_000n;
 
 /** Makes customers of this run alone, each with a funded account, and one account that all of them pay to. */
-export async function enrollForRun(state: OperatorState, enrolment: Enrolment): Promise<LoadCustomer[]> {
+export async function enrollForRun(state: EnrolmentDesk, enrolment: Enrolment): Promise<LoadCustomer[]> {
   const { ledger, peppers, hostKey } = state;
   const run = `load-${randomBytes(4).toString('hex')}`;
   const to = `${run}.payee`;
