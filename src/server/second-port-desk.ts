@@ -160,6 +160,7 @@ export class SecondPortDesk {
       visit.claimed = session.terms.sessionId;
       visit.session = idOf(session.terms.sessionId);
       if (visit.at.lease !== undefined) {
+        visit.at.lease.claimedBy(visit.connection.socket);
         for (const other of [...this.#neighbours(visit.at.lease)])
           if (other !== visit.connection) other.dispatch({ kind: 'displaced' });
       }

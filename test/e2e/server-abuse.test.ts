@@ -9,7 +9,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Customer } from '../../src/customer/index.ts';
 import { SecurityServer } from '../../src/server/index.ts';
 import type { ServerConfiguration } from '../../src/server/settings.ts';
-import { LIGHT_POLICY } from './stage.ts';
+import { runCustomer } from '../interop/peer-customer.ts';
+import { FRAME, frame } from '../interop/peer-wire.ts';
+import { LIGHT_POLICY, Stage } from './stage.ts';
 
 /** Strangers and machines that give the server less than it would like: who holds on is let go of, and customers are served. */
 
@@ -86,6 +88,44 @@ describe('a customer turned away at the door', () => {
     await expect.poll(() => server.gauges.refused['half-open-host'], { timeout: 10_000 }).toBe(299);
     // One is served, 256 read why they are not.
     await expect.poll(() => stillOpen(crowd), { timeout: 10_000 }).toBe(257);
+  });
+});
+
+describe('strangers who are at the second port first', () => {
+  /** A CUSTOMER_KEY as long as that of ffdhe2048, all of it wrong. */
+  const WRONG_CLAIM = frame(FRAME.CUSTOMER_KEY, Buffer.alloc(370).fill(1, 80, 81));
+
+  it.each([
+    ['say nothing', undefined],
+    ['make wrong claims and stay', WRONG_CLAIM],
+  ])('and %s do not keep the customer out', async (_, said) => {
+    await using stage = await Stage.open({ 'linger-timeout-ms': 60_000 });
+    const { credential, profile } = await stage.enroll('alice');
+    const strangers: Socket[] = [];
+    const { authResult } = await runCustomer({
+      host: '127.0.0.1',
+      port: stage.server.address.port,
+      pinnedHostKey: stage.server.state.hostPublicKey,
+      customerId: 'alice',
+      profile,
+      credential,
+      policy: { groups: [0x0100] },
+      beforeSecondPort: async ({ secondPort }) => {
+        for (let count = 0; count < 8; count++) {
+          const stranger = connect({ port: secondPort, host: '127.0.0.1', allowHalfOpen: true });
+          sockets.push(stranger);
+          strangers.push(stranger);
+          stranger.on('error', () => stranger.destroy());
+          await once(stranger, 'connect');
+          if (said === undefined) continue;
+          stranger.write(said);
+          await once(stranger, 'data');
+        }
+      },
+    });
+    expect(authResult).toBe(0);
+    await expect.poll(() => stage.server.gauges).toMatchObject({ live: 0, ports: { leased: 0 } });
+    for (const stranger of strangers) stranger.destroy();
   });
 });
 

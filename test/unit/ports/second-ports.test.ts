@@ -86,20 +86,38 @@ describe('second ports', () => {
     expect(accepted).toEqual([]);
   });
 
-  it('lets four candidates wait, closes a fifth, and takes another when one is gone', async () => {
+  it('lets four candidates wait; a fifth gets the place of the one that has waited longest', async () => {
     const { ports, accepted } = secondPorts({ supply: { kind: 'system', count: 1 } });
     const lease = await ports.lease();
     for (let count = 1; count <= CANDIDATES_MAX; count++) {
       await knock(lease.port);
       await until(() => accepted.length === count);
     }
-    const fifth = await knock(lease.port);
-    if (!fifth.closed) await once(fifth, 'close');
-    expect(lease.candidates.size).toBe(CANDIDATES_MAX);
-    accepted[0]!.socket.destroy();
-    await until(() => lease.candidates.size === CANDIDATES_MAX - 1);
     await knock(lease.port);
     await until(() => accepted.length === CANDIDATES_MAX + 1);
+    expect(lease.candidates).toBe(CANDIDATES_MAX);
+    expect(accepted.map(({ socket }) => socket.destroyed)).toEqual([true, false, false, false, false]);
+    accepted[2]!.socket.destroy();
+    await until(() => lease.candidates === CANDIDATES_MAX - 1);
+    await knock(lease.port);
+    await until(() => accepted.length === CANDIDATES_MAX + 2);
+    expect(accepted.filter(({ socket }) => socket.destroyed)).toHaveLength(2);
+  });
+
+  it('lets nobody take the place of the one whose claim was right', async () => {
+    const { ports, accepted } = secondPorts({ supply: { kind: 'system', count: 1 } });
+    const lease = await ports.lease();
+    await knock(lease.port);
+    await until(() => accepted.length === 1);
+    lease.claimedBy(accepted[0]!.socket);
+    for (let count = 2; count <= 12; count++) {
+      await knock(lease.port);
+      await until(() => accepted.length === count);
+    }
+    const open = accepted.filter(({ socket }) => !socket.destroyed);
+    expect(open).toHaveLength(CANDIDATES_MAX);
+    expect(open[0]).toBe(accepted[0]);
+    expect(open.slice(1)).toEqual(accepted.slice(-(CANDIDATES_MAX - 1)));
   });
 
   it('puts a port that another process holds into quarantine, with the reason, and takes the next', async () => {
