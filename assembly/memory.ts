@@ -3,7 +3,7 @@
 //   from      size      zone           owner          content                                             secret
 //   0x000000  0x000400  -              nobody         zeros: a null address reads and harms nothing       no
 //   0x000400  0x000c00  static data    compiler       constants of SHA-256 and the kernels                no
-//   0x001000  0x001000  HASH           sha256, hmac   states, message schedule, block                     yes, wiped
+//   0x001000  0x000400  HASH           sha256, hmac   states, message schedule, block                     yes, wiped
 //   0x002000  0x001000  EXPONENT       modexp         an exponent a lane, little endian, zero padded      yes, wiped
 //   0x003000  0x008000  NUMBERS        kernel         8 numbers of 0x1000 bytes                           yes, wiped
 //   0x010000  0x010000  WINDOW         modexp         powers of the peer's value, for window selection    yes, wiped
@@ -15,7 +15,7 @@
 // Pages that are never touched cost no resident memory: a customer that uses one group pays for one table.
 
 export const HASH: usize = 0x1000;
-export const HASH_SIZE: usize = 0x1000;
+export const HASH_SIZE: usize = 0x400;
 export const EXPONENT: usize = 0x2000;
 export const EXPONENT_SIZE: usize = 0x1000;
 export const EXPONENT_LANE: usize = 0x400;

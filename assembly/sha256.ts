@@ -3,10 +3,11 @@
 //   HASH + 0x000   32   working state H0..H7
 //   HASH + 0x040   64   the block being filled
 //   HASH + 0x080    8   total length in bytes
-//   HASH + 0x100  256   message schedule W0..W63
+//   HASH + 0x100  256   message schedule W0 + K0 .. W63 + K63
 //   HASH + 0x200   64   HMAC: the key's block
 //   HASH + 0x240   32   HMAC: state after the outer key block
 //   HASH + 0x260   32   a digest between two hashes
+//   HASH + 0x300  256   with SIMD: W0..W63
 
 import { HASH } from './memory';
 
@@ -14,6 +15,7 @@ export const STATE: usize = HASH;
 const BLOCK: usize = HASH + 0x40;
 const TOTAL: usize = HASH + 0x80;
 const SCHEDULE: usize = HASH + 0x100;
+const WORDS: usize = HASH + 0x300;
 
 // FIPS 180-4 §4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes.
 // prettier-ignore
@@ -52,11 +54,8 @@ function smallSigma1(w: u32): u32 {
   return rotr(w, 17) ^ rotr(w, 19) ^ (w >>> 10);
 }
 
-/**
- * FIPS 180-4 §6.2.2: one block of 64 bytes at `block` into the state. Eight rounds a turn, the working variables taking each other's
- * places by name. Maj(a, b, c) is b ^ ((a ^ b) & (b ^ c)), and a ^ b is the next round's b ^ c.
- */
-function compress(block: usize): void {
+/** W_t + K_t for all 64 rounds into SCHEDULE, a word at a time. */
+function expandWords(block: usize): void {
   for (let t: usize = 0; t < 64; t += 4) store<u32>(SCHEDULE + t, bswap(load<u32>(block + t)));
   let w2 = load<u32>(SCHEDULE, 56);
   let w1 = load<u32>(SCHEDULE, 60);
@@ -71,6 +70,65 @@ function compress(block: usize): void {
     store<u32>(two, load<u32>(two) + load<u32>(K + t));
     store<u32>(two, load<u32>(two, 4) + load<u32>(K + t, 4), 4);
   }
+}
+
+@inline
+function rotate(w: v128, by: i32): v128 {
+  return v128.or(i32x4.shr_u(w, by), i32x4.shl(w, 32 - by));
+}
+/** W_t to W_(t+3) from the sixteen words before them, four in each of x0 to x3. */
+@inline
+function nextFour(x0: v128, x1: v128, x2: v128, x3: v128): v128 {
+  const zero = i32x4.splat(0);
+  const w15 = v128.shuffle<u32>(x0, x1, 1, 2, 3, 4);
+  const sigma0 = v128.xor(v128.xor(rotate(w15, 7), rotate(w15, 18)), i32x4.shr_u(w15, 3));
+  const sum = i32x4.add(i32x4.add(x0, v128.shuffle<u32>(x2, x3, 1, 2, 3, 4)), sigma0);
+  // Sigma1 of W_(t-2) and W_(t-1) completes the first two words, and of those the other two; sigma1 of 0 is 0.
+  const w2 = v128.shuffle<u32>(x3, zero, 2, 3, 4, 4);
+  const firstTwo = i32x4.add(sum, v128.xor(v128.xor(rotate(w2, 17), rotate(w2, 19)), i32x4.shr_u(w2, 10)));
+  const w0 = v128.shuffle<u32>(firstTwo, zero, 4, 4, 0, 1);
+  return i32x4.add(firstTwo, v128.xor(v128.xor(rotate(w0, 17), rotate(w0, 19)), i32x4.shr_u(w0, 10)));
+}
+@inline
+function loadFour(from: usize): v128 {
+  const bytes = v128.load(from);
+  return v128.shuffle<u8>(bytes, bytes, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
+}
+@inline
+function storeFour(at: usize, w: v128): void {
+  v128.store(WORDS + at, w);
+  v128.store(SCHEDULE + at, i32x4.add(w, v128.load(K + at)));
+}
+
+/** W_t + K_t of the block's own words into SCHEDULE, and W_t into WORDS. */
+function firstSixteen(block: usize): void {
+  for (let at: usize = 0; at < 64; at += 16) storeFour(at, loadFour(block + at));
+}
+/** The same of the sixteen rounds from `at` / 4, from the sixteen before them. */
+function nextSixteen(at: usize): void {
+  const last = WORDS + at - 64;
+  let x0 = v128.load(last);
+  let x1 = v128.load(last, 16);
+  let x2 = v128.load(last, 32);
+  let x3 = v128.load(last, 48);
+  x0 = nextFour(x0, x1, x2, x3);
+  x1 = nextFour(x1, x2, x3, x0);
+  x2 = nextFour(x2, x3, x0, x1);
+  x3 = nextFour(x3, x0, x1, x2);
+  storeFour(at, x0);
+  storeFour(at + 16, x1);
+  storeFour(at + 32, x2);
+  storeFour(at + 48, x3);
+}
+
+/**
+ * FIPS 180-4 §6.2.2: one block of 64 bytes at `block` into the state. Eight rounds a turn, the working variables taking each other's
+ * places by name. Maj(a, b, c) is b ^ ((a ^ b) & (b ^ c)), and a ^ b is the next round's b ^ c. With SIMD the schedule's next sixteen
+ * words are made between the rounds, which wait for each other and leave room.
+ */
+function compress(block: usize): void {
+  if (ASC_FEATURE_SIMD) firstSixteen(block);
+  else expandWords(block);
   let a = load<u32>(STATE);
   let b = load<u32>(STATE, 4);
   let c = load<u32>(STATE, 8);
@@ -81,47 +139,50 @@ function compress(block: usize): void {
   let h = load<u32>(STATE, 28);
   let m: u32;
   let n = b ^ c;
-  for (let t = SCHEDULE; t < SCHEDULE + 256; t += 32) {
-    h = roundSum(e, f, g, h, t + 0);
-    d += h;
-    m = a ^ b;
-    h += bigSigma0(a) + (b ^ (m & n));
-    n = m;
-    g = roundSum(d, e, f, g, t + 4);
-    c += g;
-    m = h ^ a;
-    g += bigSigma0(h) + (a ^ (m & n));
-    n = m;
-    f = roundSum(c, d, e, f, t + 8);
-    b += f;
-    m = g ^ h;
-    f += bigSigma0(g) + (h ^ (m & n));
-    n = m;
-    e = roundSum(b, c, d, e, t + 12);
-    a += e;
-    m = f ^ g;
-    e += bigSigma0(f) + (g ^ (m & n));
-    n = m;
-    d = roundSum(a, b, c, d, t + 16);
-    h += d;
-    m = e ^ f;
-    d += bigSigma0(e) + (f ^ (m & n));
-    n = m;
-    c = roundSum(h, a, b, c, t + 20);
-    g += c;
-    m = d ^ e;
-    c += bigSigma0(d) + (e ^ (m & n));
-    n = m;
-    b = roundSum(g, h, a, b, t + 24);
-    f += b;
-    m = c ^ d;
-    b += bigSigma0(c) + (d ^ (m & n));
-    n = m;
-    a = roundSum(f, g, h, a, t + 28);
-    e += a;
-    m = b ^ c;
-    a += bigSigma0(b) + (c ^ (m & n));
-    n = m;
+  for (let sixteen: usize = 0; sixteen < 256; sixteen += 64) {
+    if (ASC_FEATURE_SIMD && sixteen < 192) nextSixteen(sixteen + 64);
+    for (let t = SCHEDULE + sixteen; t < SCHEDULE + sixteen + 64; t += 32) {
+      h = roundSum(e, f, g, h, t + 0);
+      d += h;
+      m = a ^ b;
+      h += bigSigma0(a) + (b ^ (m & n));
+      n = m;
+      g = roundSum(d, e, f, g, t + 4);
+      c += g;
+      m = h ^ a;
+      g += bigSigma0(h) + (a ^ (m & n));
+      n = m;
+      f = roundSum(c, d, e, f, t + 8);
+      b += f;
+      m = g ^ h;
+      f += bigSigma0(g) + (h ^ (m & n));
+      n = m;
+      e = roundSum(b, c, d, e, t + 12);
+      a += e;
+      m = f ^ g;
+      e += bigSigma0(f) + (g ^ (m & n));
+      n = m;
+      d = roundSum(a, b, c, d, t + 16);
+      h += d;
+      m = e ^ f;
+      d += bigSigma0(e) + (f ^ (m & n));
+      n = m;
+      c = roundSum(h, a, b, c, t + 20);
+      g += c;
+      m = d ^ e;
+      c += bigSigma0(d) + (e ^ (m & n));
+      n = m;
+      b = roundSum(g, h, a, b, t + 24);
+      f += b;
+      m = c ^ d;
+      b += bigSigma0(c) + (d ^ (m & n));
+      n = m;
+      a = roundSum(f, g, h, a, t + 28);
+      e += a;
+      m = b ^ c;
+      a += bigSigma0(b) + (c ^ (m & n));
+      n = m;
+    }
   }
   store<u32>(STATE, load<u32>(STATE) + a);
   store<u32>(STATE, load<u32>(STATE, 4) + b, 4);
