@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { assert, SallyportError } from '../errors.ts';
+import { PortLease } from './port-lease.ts';
 import { type PortGauges, PortTable, type Quarantine, type SlotState } from './port-table.ts';
 
 /** Where second ports come from: a range of numbers, or `count` ports that the system chooses. */
@@ -31,8 +32,6 @@ export interface SecondPortsOptions {
   readonly onListenerError?: (port: number, error: Error) => void;
 }
 
-/** Sockets that may wait at one leased port; docs/PROTOCOL.md §4.1. */
-export const CANDIDATES_MAX = 4;
 /** A port that another process holds is tried again after this; long enough that a busy range costs next to nothing. */
 const QUARANTINE_MS = 60_000;
 /** Idle listeners closed at once when the process has no descriptor left: room for this lease and the customers about to come. */
@@ -46,58 +45,6 @@ const BUSY_RETRY_AFTER_MS = 1_000;
 /** One customer and three strangers may knock at once; the shared mode's ports serve everybody. */
 const EXCLUSIVE_BACKLOG = 8;
 const SHARED_BACKLOG = 4_096;
-
-/** A second port held for one session. Whoever holds it releases it, once. */
-export class PortLease {
-  readonly port: number;
-  /** Sockets at this port, the one that came first in front. */
-  readonly #candidates = new Set<Socket>();
-  #claimant: Socket | undefined;
-  #release: (() => void) | undefined;
-
-  constructor(port: number, release: () => void) {
-    this.port = port;
-    this.#release = release;
-  }
-
-  /** Sockets at this port: those that wait, and the one whose claim was right. */
-  get candidates(): number {
-    return this.#candidates.size;
-  }
-
-  /** This socket's claim was right: from now it gives its place to nobody. */
-  claimedBy(socket: Socket): void {
-    this.#claimant = socket;
-  }
-
-  /**
-   * Gives a socket one of the places. When all are taken, the one that has waited longest is reset for it: a customer says its claim as soon
-   * as it is there, so that who waits is a stranger, and strangers who came first cannot keep the customer out.
-   */
-  admit(socket: Socket): void {
-    if (this.#candidates.size >= CANDIDATES_MAX) {
-      for (const oldest of this.#candidates) {
-        if (oldest === this.#claimant) continue;
-        this.#candidates.delete(oldest);
-        oldest.resetAndDestroy();
-        break;
-      }
-    }
-    this.#candidates.add(socket);
-    socket.once('close', () => this.#candidates.delete(socket));
-  }
-
-  get released(): boolean {
-    return this.#release === undefined;
-  }
-
-  release(): void {
-    const release = this.#release;
-    assert(release !== undefined, 'a port lease is released once');
-    this.#release = undefined;
-    release();
-  }
-}
 
 interface Slot {
   /** Undefined in a system supply while nothing listens. */

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { assert, SallyportError } from '../errors.ts';
 import type { CryptoPool } from '../pool/crypto-pool.ts';
-import type { PortLease, SecondPorts } from '../ports/second-ports.ts';
+import type { PortLease } from '../ports/port-lease.ts';
+import type { SecondPorts } from '../ports/second-ports.ts';
 import type { FirstPortMachine } from '../session/first-port.ts';
 import type {
   FirstPortDeadline,

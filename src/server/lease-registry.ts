@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import type { PortLease } from '../ports/second-ports.ts';
+import type { PortLease } from '../ports/port-lease.ts';
 import type { ClaimTerms, LeasedSession } from '../session/leased-session.ts';
 import { wipeLeasedSession } from '../session/leased-session.ts';
 import type { QuotaPlace } from './admission/quotas.ts';

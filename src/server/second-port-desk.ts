@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { LedgerClient } from '../ledger/ledger-client.ts';
 import { answerQuery } from '../ledger/queries.ts';
 import type { CryptoPool } from '../pool/crypto-pool.ts';
-import type { PortLease } from '../ports/second-ports.ts';
+import type { PortLease } from '../ports/port-lease.ts';
 import type { SecondPortMachine } from '../session/second-port.ts';
 import type {
   QueryResult,

@@ -1,13 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  CANDIDATES_MAX,
-  type PortLease,
-  SecondPorts,
-  type SecondPortsOptions,
-  SHARED_STRANGERS_MAX,
-} from '../../../src/ports/second-ports.ts';
+import { CANDIDATES_MAX, type PortLease } from '../../../src/ports/port-lease.ts';
+import { SecondPorts, type SecondPortsOptions, SHARED_STRANGERS_MAX } from '../../../src/ports/second-ports.ts';
 
 const opened: SecondPorts[] = [];
 const sockets: Socket[] = [];
