@@ -101,6 +101,17 @@ const moduleList = setting(
   'modules that process further content types (docs/PROCESSORS.md)',
 );
 
+function adminPort(fallback: 'off' | number, meaning: string) {
+  const schema = z.union([
+    z.literal('off'),
+    z.preprocess(
+      (raw) => (typeof raw === 'string' && WHOLE_NUMBER.test(raw) ? Number(raw) : raw),
+      z.number().int().min(0).max(PORT_MAX),
+    ),
+  ]);
+  return setting(schema, fallback, `off, or a whole number from 0 to ${PORT_MAX}`, meaning);
+}
+
 /** Threads for exponentiation: one core stays for sockets and records. */
 const THREADS_DEFAULT = Math.max(1, availableParallelism() - 1);
 
@@ -163,6 +174,14 @@ export const SETTINGS = {
   'session-timeout-ms': wholeNumber(10, 86_400_000, 120_000, 'from the keys to the end of the session'),
   'linger-timeout-ms': wholeNumber(10, 60_000, 2_000, 'from CLOSE or ERROR to the end of the connection'),
   'drain-ms': wholeNumber(0, 3_600_000, 10_000, 'how long a stop waits for sessions to end'),
+
+  'admin-host': text(
+    /^\S+$/,
+    '127.0.0.1',
+    'an address of this machine',
+    'address of the admin page, metrics and health; not loopback: a token is asked for (docs/OPERATIONS.md)',
+  ),
+  'admin-port': adminPort('off', 'port of the admin page, metrics and health; 0 lets the system choose'),
 
   processors: moduleList,
   'log-level': oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info', 'least level of the log'),

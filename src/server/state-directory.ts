@@ -26,6 +26,7 @@ import { assert, SallyportError } from '../errors.ts';
  *   next-host-key.pem       the key that will follow, announced in every OFFER   0600, only during a change
  *   retired-host-keys       public keys of the past, base64, a line each: their receipts stay verifiable
  *   pepper.1, pepper.2 ...  32 bytes; the highest keys new enrolments            0600
+ *   admin-token             what a page or scraper that is not on this machine must show           0600, only if one was asked for
  *   ledger.sqlite           accounts, transactions, receipts, enrolled digests: no secret without a pepper
  *
  * The directory is 0700. Files are written whole: to a temporary name, synced, then linked or renamed into place.
@@ -50,6 +51,8 @@ export interface StateDirectory {
 const HOST_KEY = 'host-key.pem';
 const NEXT_HOST_KEY = 'next-host-key.pem';
 const RETIRED_HOST_KEYS = 'retired-host-keys';
+const ADMIN_TOKEN = 'admin-token';
+const ADMIN_TOKEN_BYTES = 32;
 const LEDGER = 'ledger.sqlite';
 const PEPPER_BYTES = 32;
 const OTHERS = 0o077;
@@ -126,6 +129,20 @@ export function cancelNextHostKey(path: string): void {
   if (!existsSync(next)) throw notFound(next);
   attempt(next, 'removed', () => rmSync(next));
   syncDirectory(path);
+}
+
+/** The admin server's token: 256 random bits as text, made when there is none. BAD_FILE when others can read it, or it was cut short. */
+export function openAdminToken(path: string): string {
+  attempt(path, 'made', () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+  const file = join(path, ADMIN_TOKEN);
+  if (!existsSync(file))
+    writeNew(path, ADMIN_TOKEN, Buffer.from(`${randomBytes(ADMIN_TOKEN_BYTES).toString('hex')}\n`));
+  const token = readSecret(file).toString('utf8').trim();
+  if (/^\S+$/.test(token) && token.length >= ADMIN_TOKEN_BYTES) return token;
+  throw new SallyportError(
+    'BAD_FILE',
+    `${file} is not one word of at least ${ADMIN_TOKEN_BYTES} characters; remove it, and a new one is made`,
+  );
 }
 
 function newHostKey(): Buffer {
