@@ -16,12 +16,11 @@ import {
   PROFILE_VALUE_BYTES_MAX,
 } from '../limits.ts';
 import { AEAD_NAMES, type CustomerIdentity, DEFAULT_POLICY, GROUP_NAMES, KEM_NAMES } from './customer-identity.ts';
+import { type HostKeys, PAST_HOST_KEYS_MAX } from './host-keys.ts';
 
 const FILE_VERSION = 1;
 /** Sixteen profile fields of 256 bytes and their JSON, several times over. */
 const FILE_BYTES_MAX = 65_536;
-/** Receipts are asked for again within days; a key lasts for months or years. */
-export const PAST_HOST_KEYS_MAX = 8;
 const OTHERS_MAY_READ = 0o077;
 
 const hexBytes = (length: number, what: string) =>
@@ -159,12 +158,6 @@ export async function rememberHostKeys(path: string, began: CustomerIdentity, le
   const current = await readCustomerFile(path);
   if (!sameKey(current.hostKey, began.hostKey)) return;
   await replaceCustomerFile(path, { ...current, ...learned });
-}
-
-export interface HostKeys {
-  readonly hostKey: Uint8Array;
-  readonly nextHostKey: Uint8Array | undefined;
-  readonly pastHostKeys: readonly Uint8Array[];
 }
 
 function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

@@ -2,6 +2,8 @@
 
 import type { AlertCode, SallyportError } from '../errors.ts';
 import type { CustomerMethodStep, StepDetail } from '../session/method-steps.ts';
+import type { CustomerIdentity } from './customer-identity.ts';
+import type { HostKeys } from './host-keys.ts';
 
 /** One step of the method as the customer took it; holds no secret. */
 export interface CustomerStep {
@@ -57,4 +59,15 @@ export interface CustomerSession {
   close(): Promise<void>;
   /** Ends at once; what is unanswered is answered so. */
   abort(error: SallyportError): void;
+}
+
+/** What opens sessions for a customer: `SessionClient` over sockets. */
+export type OpenSession = (identity: CustomerIdentity, hooks: SessionHooks) => CustomerSession;
+
+export interface SessionHooks {
+  readonly confirmHostKey: ((hostKey: Uint8Array) => Promise<boolean>) | undefined;
+  readonly onStep: (step: CustomerStep) => void;
+  readonly onHostKeys: (keys: HostKeys) => void;
+  /** An address of this machine to connect from; as the system chooses when left out. */
+  readonly localAddress?: string;
 }

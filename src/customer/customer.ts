@@ -6,119 +6,37 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { hostKeyId } from '../crypto/identity.ts';
 import { SallyportError } from '../errors.ts';
 import { TRANSACTION_BODY_BYTES_MAX, TRANSACTION_ID_BYTES } from '../limits.ts';
-import { decodeReceipt, isContentType, type ReceiptOutcome } from '../wire/receipt.ts';
+import { decodeReceipt, isContentType } from '../wire/receipt.ts';
 import { type AccountBalance, decodeBalances, decodeHistory, decodeTransferStatus, type History } from './answers.ts';
-import { type HostKeys, readCustomerFile, rememberHostKeys } from './customer-file.ts';
+import { readCustomerFile, rememberHostKeys } from './customer-file.ts';
 import type { CustomerIdentity } from './customer-identity.ts';
 import type {
+  CustomerEvents,
+  CustomerInternals,
+  CustomerOptions,
+  Document,
+  HistoryPage,
+  Payment,
+  PaymentSettlement,
+  Settlement,
+} from './customer-interface.ts';
+import type {
   CustomerSession,
-  CustomerStep,
+  OpenSession,
   QueryRequest,
   TransactionAnswer,
   TransactionRequest,
 } from './customer-session.ts';
+import type { HostKeys } from './host-keys.ts';
 import { type ReceiptEvidence, verifyReceipt } from './receipt-file.ts';
 import { decideRetry, finalError } from './retry.ts';
 import { openSocketSession } from './session-client.ts';
-import {
-  BALANCES_TYPE,
-  encodeTransfer,
-  faultsOfTransfer,
-  HISTORY_TYPE,
-  TRANSFER_TYPE,
-  type Transfer,
-} from './transfer.ts';
+import { BALANCES_TYPE, encodeTransfer, faultsOfTransfer, HISTORY_TYPE, TRANSFER_TYPE } from './transfer.ts';
 
 /** A minute outlasts a restart of the server; a person at a terminal sets less. */
 const RETRY_FOR_MS_DEFAULT = 60_000;
 /** An idle session holds one of the server's ports: long enough for the next call of a program, short enough to be polite. */
 const IDLE_MS_DEFAULT = 2_000;
-
-/** Any document for a processor of the server. */
-export interface Document {
-  readonly contentType: string;
-  /** At most 61,440 bytes. */
-  readonly body: Uint8Array;
-  /** 16 bytes, or 32 hexadecimal digits; random when left out. The same id with the same document is the same transaction. */
-  readonly transactionId?: Uint8Array | string;
-}
-
-export interface Payment extends Transfer {
-  readonly transactionId?: Uint8Array | string;
-}
-
-/** A transaction that is settled: the receipt was verified before this was made. */
-export interface Settlement {
-  /** 32 hexadecimal digits. */
-  readonly transactionId: string;
-  /** `refused`: nothing took effect; `partly`: the result says what did. */
-  readonly outcome: ReceiptOutcome;
-  /** Of the transaction in the ledger. */
-  readonly sequence: bigint;
-  readonly committedTimeUs: bigint;
-  readonly resultContentType: string;
-  readonly result: Uint8Array;
-  /** All that `verifyReceipt` and `writeReceiptFile` need. */
-  readonly evidence: ReceiptEvidence;
-}
-
-export interface PaymentSettlement extends Settlement {
-  /** `committed`, or why not: the names are in docs/LEDGER.md. */
-  readonly status: string;
-}
-
-export interface HistoryPage {
-  /** Entries older than this sequence, or where a page before said `next`. */
-  readonly before?: string;
-  /** At most 100. */
-  readonly limit?: number;
-}
-
-/** A try that failed and is followed by another. */
-export interface RetryNotice {
-  readonly error: SallyportError;
-  readonly attempt: number;
-  readonly delayMs: number;
-}
-
-export interface CustomerOptions {
-  /** For how long requests are tried again, in milliseconds; 0: one try. Default 60,000. */
-  readonly retryForMs?: number;
-  /** After how many milliseconds without a request the session is closed. Default 2,000. */
-  readonly idleMs?: number;
-  /** For `tofu` customers without a pinned key: whether this host key is to be trusted from now on. Without it, it is not. */
-  readonly confirmHostKey?: (hostKey: Uint8Array) => Promise<boolean>;
-  /** Ends all waiting when it aborts: what was sent and has no receipt by then is OUTCOME_UNKNOWN. */
-  readonly signal?: AbortSignal;
-}
-
-export interface CustomerInternals {
-  /** Sockets when left out. */
-  readonly openSession?: OpenSession;
-  /** Where host keys are kept; nowhere beyond this object when left out. */
-  readonly remember?: (keys: HostKeys) => Promise<void>;
-}
-
-/** What opens sessions for a customer: `SessionClient` over sockets. */
-export type OpenSession = (identity: CustomerIdentity, hooks: SessionHooks) => CustomerSession;
-
-export interface SessionHooks {
-  readonly confirmHostKey: ((hostKey: Uint8Array) => Promise<boolean>) | undefined;
-  readonly onStep: (step: CustomerStep) => void;
-  readonly onHostKeys: (keys: HostKeys) => void;
-  /** An address of this machine to connect from; as the system chooses when left out. */
-  readonly localAddress?: string;
-}
-
-export interface CustomerEvents {
-  /** Every step of the method, as the session takes it. Holds no secret. */
-  step: [step: CustomerStep];
-  retry: [notice: RetryNotice];
-  /** A valid offer pinned a key for the first time, followed an announced one, or announced the next. */
-  hostKeys: [keys: HostKeys];
-  /** Something that does not stop the work, such as a customer file that could not be updated. */
-  warning: [message: string];
-}
 
 /**
  * One customer of one server. Requests made together travel together; sessions are opened when needed and closed when idle. Methods may
@@ -254,10 +172,14 @@ export class Customer extends EventEmitter<CustomerEvents> {
     try {
       for (let attempts = 1; ; attempts++) {
         this.#checkUsable();
+        const unpinned = this.#identity.hostKey === undefined;
         try {
           return await attempt();
         } catch (error) {
           if (!(error instanceof SallyportError)) throw error;
+          // A person may decide about a host key for longer than the server holds a second port: it is pinned now, and nobody is asked again.
+          const decided = unpinned && this.#identity.hostKey !== undefined && error.retry === 'now';
+          if (decided && !this.#stopped) continue;
           const decision = decideRetry(error, {
             attempts,
             elapsedMs: performance.now() - began,

@@ -1,10 +1,8 @@
 /** One session over sockets: drives the customer's state machine, and holds no decision of the protocol. */
 
-import { randomBytes } from 'node:crypto';
 import { makeCustomerKeys } from '../crypto/customer-keys.ts';
 import { verifyOffer } from '../crypto/identity.ts';
 import { type Crypto, loadCrypto } from '../crypto/index.ts';
-import { generateKemKeyPair } from '../crypto/kem.ts';
 import { SallyportError } from '../errors.ts';
 import { createCustomer } from '../session/customer.ts';
 import type {
@@ -12,7 +10,6 @@ import type {
   CustomerDeadline,
   CustomerEffect,
   CustomerEvent,
-  CustomerMaterial,
   CustomerPhase,
   CustomerRequest,
   CustomerState,
@@ -23,17 +20,19 @@ import { searchSolution } from '../session/puzzle.ts';
 import { TRANSACTIONS_PER_SESSION_MAX } from '../session/request-limits.ts';
 import type { SessionEnd } from '../session/session-end.ts';
 import { addressOf, Connection } from './connection.ts';
-import type { OpenSession, SessionHooks } from './customer.ts';
-import { type HostKeys, PAST_HOST_KEYS_MAX } from './customer-file.ts';
 import { authOf, type CustomerIdentity } from './customer-identity.ts';
 import type {
   CustomerSession,
+  OpenSession,
   QueryAnswer,
   QueryRequest,
+  SessionHooks,
   TransactionAnswer,
   TransactionRequest,
 } from './customer-session.ts';
+import { hostKeysAfter } from './host-keys.ts';
 import { errorOfEnd } from './session-failure.ts';
+import { freshMaterial } from './session-material.ts';
 
 /** Hashes tried in one turn of the event loop: a few milliseconds. */
 const PUZZLE_SLICE = 2_048;
@@ -198,17 +197,8 @@ class SessionClient implements CustomerSession {
       secondHosts: policy.secondHosts,
     });
     this.#driver = new Driver(machine, (effect) => this.#perform(effect));
-    this.#dispatch({ kind: 'start', identity: authOf(this.#identity), material: this.#freshMaterial() });
+    this.#dispatch({ kind: 'start', identity: authOf(this.#identity), material: freshMaterial(this.#identity.policy) });
     this.#feed();
-  }
-
-  #freshMaterial(): CustomerMaterial {
-    return {
-      customerRandom: new Uint8Array(randomBytes(32)),
-      claimSecret: new Uint8Array(randomBytes(32)),
-      exponentBytes: new Uint8Array(randomBytes(41)),
-      kemKeys: this.#identity.policy.kems.includes('ML-KEM-768') ? generateKemKeyPair() : undefined,
-    };
   }
 
   #perform(effect: CustomerEffect | ReadingEffect): void {
@@ -258,7 +248,7 @@ class SessionClient implements CustomerSession {
         break;
       case 'learnedHostKeys':
         this.#hostKey = effect.hostKey;
-        this.#hooks.onHostKeys(learned(this.#identity, effect));
+        this.#hooks.onHostKeys(hostKeysAfter(this.#identity, effect));
         break;
       case 'ready':
         this.#readiness.resolve();
@@ -343,20 +333,6 @@ class SessionClient implements CustomerSession {
     this.#overflow.length = 0;
     this.#ending.resolve();
   }
-}
-
-/** The keys to keep after a valid offer; one that was followed by its successor stays known for its receipts. */
-function learned(
-  identity: CustomerIdentity,
-  { hostKey, nextHostKey, by }: Extract<CustomerEffect, { kind: 'learnedHostKeys' }>,
-): HostKeys {
-  const { hostKey: before, pastHostKeys = [] } = identity;
-  const followed = by === 'succession' && before !== undefined;
-  return {
-    hostKey,
-    nextHostKey,
-    pastHostKeys: followed ? [before, ...pastHostKeys].slice(0, PAST_HOST_KEYS_MAX) : pastHostKeys,
-  };
 }
 
 function closedError(address: string): SallyportError {

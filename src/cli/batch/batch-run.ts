@@ -1,6 +1,6 @@
 /** Pays the rows of a batch that have no receipt yet: several sessions, many transactions in each, every answer noted as it comes. */
 
-import type { Settlement } from '../../customer/customer.ts';
+import type { Settlement } from '../../customer/customer-interface.ts';
 import { encodeTransfer, TRANSFER_TYPE } from '../../customer/transfer.ts';
 import { type ErrorCode, SallyportError } from '../../errors.ts';
 import { decodeReceipt } from '../../wire/receipt.ts';

@@ -4,7 +4,7 @@ import type { BatchRow } from '../../../src/cli/batch/batch-file.ts';
 import { type BatchEnd, type Payer, runBatch } from '../../../src/cli/batch/batch-run.ts';
 import type { SettledRow } from '../../../src/cli/batch/journal.ts';
 import { hostKeyId } from '../../../src/crypto/identity.ts';
-import type { Settlement } from '../../../src/customer/customer.ts';
+import type { Settlement } from '../../../src/customer/customer-interface.ts';
 import { SallyportError } from '../../../src/errors.ts';
 import { encodeUnsignedReceipt, receiptSignatureInput, transactionHashInput } from '../../../src/wire/receipt.ts';
 

@@ -1,10 +1,10 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { EXIT, exitCodeOf } from '../../../src/cli/exit-codes.ts';
-import { nearest } from '../../../src/nearest.ts';
 import { Output, printable, UsageError } from '../../../src/cli/output.ts';
 import { startProgress } from '../../../src/cli/progress.ts';
 import { ERRORS, type ErrorCode, SallyportError } from '../../../src/errors.ts';
+import { nearest } from '../../../src/nearest.ts';
 import { FakeStreams } from './fake-streams.ts';
 
 const ROWS = [

@@ -1,12 +1,14 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { hostKeyId } from '../../../src/crypto/identity.ts';
-import { Customer, type CustomerOptions, type SessionHooks } from '../../../src/customer/customer.ts';
+import { Customer } from '../../../src/customer/customer.ts';
 import { type CustomerIdentity, DEFAULT_POLICY } from '../../../src/customer/customer-identity.ts';
+import type { CustomerOptions } from '../../../src/customer/customer-interface.ts';
 import type {
   CustomerSession,
   QueryAnswer,
   QueryRequest,
+  SessionHooks,
   TransactionAnswer,
   TransactionRequest,
 } from '../../../src/customer/customer-session.ts';
@@ -266,6 +268,21 @@ describe('a customer', () => {
     await using second = busy.customer({ signal: waiting.signal, retryForMs: 100_000_000 });
     second.on('retry', () => waiting.abort());
     expect((await failureOf(second.pay(PAYMENT))).code).toBe('BUSY');
+  });
+
+  it('tries once more when a person decided about the host key for longer than the port was held', async () => {
+    const { hostKey: _, ...unmet } = ALICE;
+    const server = new FakeServer((request, attempt) => {
+      if (attempt > 1) return receiptFor(request);
+      server.hooks.at(-1)!.onHostKeys({ hostKey: HOST.key, nextHostKey: undefined, pastHostKeys: [] });
+      return unanswered('BAD_CLAIM', false);
+    });
+    await using customer = server.customer(
+      { retryForMs: 0 },
+      { ...unmet, policy: { ...DEFAULT_POLICY, trust: 'tofu' } },
+    );
+    expect((await customer.pay(PAYMENT)).status).toBe('committed');
+    expect(server.opened).toBe(2);
   });
 
   it('remembers what the server says about its host keys, once', async () => {
