@@ -24,6 +24,8 @@ export interface CryptoPoolOptions {
   readonly groups: readonly GroupName[];
   /** Ed25519 private key that signs offers. */
   readonly hostKey: KeyObject;
+  /** A worker that is silent for longer is stuck and ended; BATCH_TIME_MAX_MS when left out. */
+  readonly batchTimeMaxMs?: number;
   /** A worker crashed or was stuck: its batch failed, and a new one takes its place. For the log. */
   readonly onWorkerFailure?: (error: Error) => void;
 }
@@ -38,10 +40,12 @@ export interface CryptoPoolGauges {
   /** Since the start. */
   readonly batches: number;
   readonly jobs: number;
+  /** Batches by their number of jobs: at index 0 those of one job, up to BATCH_JOBS_MAX. */
+  readonly batchSizes: readonly number[];
 }
 
 /** Jobs in one batch: about ten milliseconds of the default group, so that a stuck or lost batch harms few and latency stays even. */
-const BATCH_JOBS_MAX = 16;
+export const BATCH_JOBS_MAX = 16;
 /** A batch of the largest group takes less than a tenth of this on a slow machine: a worker that is silent for longer is stuck. */
 const BATCH_TIME_MAX_MS = 10_000;
 /** Loading and warming one worker takes a second on a slow machine. */
@@ -68,6 +72,7 @@ export class CryptoPool {
   #running = 0;
   #batches = 0;
   #jobs = 0;
+  readonly #batchSizes = Array<number>(BATCH_JOBS_MAX).fill(0);
   #dispatchPlanned = false;
   #closed = false;
 
@@ -112,6 +117,7 @@ export class CryptoPool {
       running: this.#running,
       batches: this.#batches,
       jobs: this.#jobs,
+      batchSizes: [...this.#batchSizes],
     };
   }
 
@@ -183,6 +189,7 @@ export class CryptoPool {
     this.#running += 1;
     this.#batches += 1;
     this.#jobs += arrivals.length + offers.length;
+    this.#batchSizes[arrivals.length + offers.length - 1]! += 1;
     void this.#perform(offers, arrivals).finally(() => {
       this.#running -= 1;
       if (this.#queued > 0) this.#planDispatch();
@@ -198,7 +205,7 @@ export class CryptoPool {
       arrivals.map(({ job }) => job),
     );
     const stuck = new AbortController();
-    const timer = setTimeout(() => stuck.abort(), BATCH_TIME_MAX_MS);
+    const timer = setTimeout(() => stuck.abort(), this.#options.batchTimeMaxMs ?? BATCH_TIME_MAX_MS);
     try {
       const response = (await this.#piscina.run(moved(request), { signal: stuck.signal })) as BatchResponse;
       const results = decodeResponse(request, response);

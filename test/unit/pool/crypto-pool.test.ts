@@ -107,6 +107,7 @@ describe('the crypto pool', () => {
     const after = pool.gauges;
     expect(after.jobs - before.jobs).toBe(12);
     expect(after.batches - before.batches).toBe(2);
+    expect(after.batchSizes[6 - 1]! - before.batchSizes[6 - 1]!).toBe(2);
     expect(after).toMatchObject({ queued: 0, running: 0, threads: 2 });
   });
 
@@ -124,6 +125,31 @@ describe('the crypto pool', () => {
     await expect(pool.makeOffer(broken)).rejects.toMatchObject({ code: 'INTERNAL' });
     expect(failures).toHaveLength(1);
     expect(await pool.makeOffer(offerJob(new Uint8Array(0)))).toBeDefined();
+  });
+});
+
+describe('a worker that is stuck', () => {
+  it('is ended with its batch, which fails, and another takes its place', async () => {
+    const ended: Error[] = [];
+    const limit = { ms: 1 };
+    const onWorkerFailure = (error: Error): number => ended.push(error);
+    const options = { threads: 1, queueMax: 64, groups: [GROUP], hostKey, onWorkerFailure } as const;
+    const stuck = await CryptoPool.start(
+      Object.defineProperty({ ...options }, 'batchTimeMaxMs', { get: () => limit.ms }),
+    );
+    try {
+      const lost = Array.from({ length: 16 }, () => arrivalJob().job);
+      const outcomes = await Promise.allSettled(lost.map((job) => stuck.makeKeys(job)));
+      for (const outcome of outcomes)
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'INTERNAL' } });
+      expect(lost.every(({ exponent }) => exponent.every((byte) => byte === 0))).toBe(true);
+      expect(ended).toHaveLength(1);
+      limit.ms = 30_000;
+      expect(await stuck.makeKeys(arrivalJob().job)).toBeDefined();
+      expect(stuck.gauges).toMatchObject({ queued: 0, running: 0, threads: 1 });
+    } finally {
+      await stuck.close();
+    }
   });
 });
 
