@@ -281,6 +281,7 @@ describe.skipIf(!chromiumPresent)(`the admin page ${where}`, () => {
       expect(await page.innerText('#phase-table')).toMatch(/commit\t3\t[\d.]+ ms/);
       expect(await page.innerText('#kernel')).toContain(stage.server.kernel.name);
       expect(await page.locator('.plot canvas').count()).toBe(4);
+      expect(await page.innerText('#sessions .u-legend')).toMatch(/completed:?\s*\d/);
       const { free, leased, quarantined } = (await page.evaluate(MAP)) as Record<string, number>;
       expect(Math.round(free! / leased!)).toBe(31);
       expect(quarantined).toBe(0);

@@ -39,6 +39,8 @@ export interface PageDrawing {
 }
 
 export interface Plot {
+  readonly cursor: { readonly left?: number };
+  setLegend(at: { readonly idx: number }): void;
   setData(data: readonly (readonly (number | null)[])[]): void;
   setSize(size: { readonly width: number; readonly height: number }): void;
   destroy(): void;

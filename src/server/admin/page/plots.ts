@@ -33,7 +33,7 @@ export interface Plots {
 export function createPlots(browser: Browser, plans: readonly PlotPlan[]): Plots {
   const { document } = browser;
   const TABLE_ROWS = 15;
-  const SPAN_SECONDS = 300;
+  const SPAN_SECONDS_MIN = 60;
   const shown = { history: [] as readonly Sample[], plots: new Map<string, Plot>() };
 
   const colour = (name: string): string =>
@@ -65,8 +65,13 @@ export function createPlots(browser: Browser, plans: readonly PlotPlan[]): Plots
         width: into.clientWidth,
         height: into.clientWidth < 480 ? 180 : 210,
         scales: {
-          // Always five minutes, so that a young server's plot does not stretch a second over the page.
-          x: { range: (_: unknown, __: number, last: number) => [last - SPAN_SECONDS, last] },
+          // At least a minute, so that a young server's plot does not stretch a second over the page.
+          x: {
+            range: (_: unknown, first: number | null, last: number | null) => [
+              Math.min(first ?? 0, (last ?? 0) - SPAN_SECONDS_MIN),
+              last ?? 0,
+            ],
+          },
           y: plan.log
             ? { distr: 3 }
             : { range: (_: unknown, __: number, most: number | null) => [0, Math.max(1, (most ?? 0) * 1.1)] },
@@ -75,6 +80,12 @@ export function createPlots(browser: Browser, plans: readonly PlotPlan[]): Plots
           { ...axis, space: 80, values: (_: unknown, at: number[]) => at.map(clock) },
           {
             ...axis,
+            // On a logarithmic scale a line for each power of ten is enough.
+            grid: {
+              ...grid,
+              filter: (_: unknown, at: number[]) =>
+                plan.log ? at.map((y) => (Math.log10(y) % 1 === 0 ? y : null)) : at,
+            },
             size: 48,
             values: (_: unknown, at: (number | null)[]) => at.map((y) => (y === null ? '' : number(y))),
           },
@@ -86,7 +97,7 @@ export function createPlots(browser: Browser, plans: readonly PlotPlan[]): Plots
             stroke: colour(`--series-${series.colour}`),
             width: 2,
             ...(series.dash === undefined ? {} : { dash: series.dash }),
-            points: { show: plan.log === true, size: 4 },
+            points: { show: plan.log === true, size: 3 },
             value: (_: unknown, y: number | null) => (y === null ? '–' : `${number(y)} ${plan.unit}`),
           })),
         ],
@@ -97,6 +108,14 @@ export function createPlots(browser: Browser, plans: readonly PlotPlan[]): Plots
     );
   };
 
+  /** The legend holds the latest values, unless a pointer asks for others. */
+  const showLatest = (plan: PlotPlan): void => {
+    const plot = shown.plots.get(plan.id)!;
+    // After uPlot's own microtask, which empties the legend.
+    void Promise.resolve().then(() => {
+      if ((plot.cursor.left ?? -1) < 0) plot.setLegend({ idx: shown.history.length - 1 });
+    });
+  };
   const row = (cells: readonly string[]): PageElement => {
     const tr = document.createElement('tr');
     cells.forEach((text, index) => {
@@ -130,6 +149,7 @@ export function createPlots(browser: Browser, plans: readonly PlotPlan[]): Plots
         const plot = shown.plots.get(plan.id);
         if (plot === undefined) shown.plots.set(plan.id, draw(plan, document.getElementById(plan.id)!));
         else plot.setData(columnsOf(plan));
+        showLatest(plan);
         fillTable(plan);
       }
     },
@@ -137,6 +157,7 @@ export function createPlots(browser: Browser, plans: readonly PlotPlan[]): Plots
       for (const plan of plans) {
         shown.plots.get(plan.id)?.destroy();
         shown.plots.set(plan.id, draw(plan, document.getElementById(plan.id)!));
+        showLatest(plan);
       }
     },
   };
