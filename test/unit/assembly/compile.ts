@@ -2,7 +2,20 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import asc from 'assemblyscript/asc';
+
+/** The part of asc that is used here. Its own types declare AssemblyScript's globals, `console` among them, for the whole program. */
+interface Compiler {
+  main(
+    options: readonly string[],
+    host: {
+      readonly readFile: (name: string) => string | null;
+      readonly writeFile: (name: string, contents: Uint8Array | string) => void;
+    },
+  ): Promise<{ readonly error: Error | null; readonly stderr: { toString(): string } }>;
+}
+
+const COMPILER: string = 'assemblyscript/asc';
+const { default: asc } = (await import(COMPILER)) as { readonly default: Compiler };
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 
