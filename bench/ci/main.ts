@@ -46,7 +46,7 @@ import { handshakePairs, sessionPairs } from './subjects/sessions.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** A quarter of the rounds: wide intervals, but the gross is seen. */
-const SHORT = { rounds: 12, noiseRounds: 8, turnMs: 4 };
+const SHORT = { ...RATIO_SETTINGS, rounds: 12, noiseRounds: 8 };
 
 const { values: options } = parseArgs({
   options: {

@@ -1,9 +1,10 @@
 /**
  * Times two pieces of work against each other: in one process, in turns, so that whatever slows the machine slows both.
  *
- * A round is subject, reference, reference, subject (ABBA: a drift within the round cancels), each long enough for the clock. The value
- * of a round is the ratio of its times; the result is the median over the rounds. Before it the same is done with the reference on both
- * sides (A/A): what differs then is noise, and a change that small proves nothing.
+ * A round is several short turns of each side, alternating in the order ABBA (a drift within the round cancels). The shortest turn of each
+ * side stands for it: what other programs take of the machine only ever makes a turn longer, and a turn of a millisecond usually escapes
+ * them. The value of a round is the ratio of the two; the result is the median over the rounds. Before it the same is done with the
+ * reference on both sides (A/A): what differs then is noise, and a change that small proves nothing.
  */
 
 import type { RatioEntry } from '../../src/load/bench-result.ts';
@@ -15,11 +16,13 @@ export interface RatioSettings {
   readonly rounds: number;
   /** Rounds of the A/A run before. */
   readonly noiseRounds: number;
-  /** How long one turn lasts, in milliseconds. */
+  /** Turns of each side in a round. */
+  readonly turns: number;
+  /** How long one turn lasts, in milliseconds; at least one iteration. */
   readonly turnMs: number;
 }
 
-export const RATIO_SETTINGS: RatioSettings = { rounds: 40, noiseRounds: 20, turnMs: 8 };
+export const RATIO_SETTINGS: RatioSettings = { rounds: 40, noiseRounds: 20, turns: 6, turnMs: 1 };
 
 const CONFIDENCE = 0.95;
 const NOISE_CONFIDENCE = 0.99;
@@ -27,15 +30,19 @@ const SEED = 20_260_102;
 /** A turn of a slow piece of work is one iteration, however long. */
 const ITERATIONS_MAX = 1_000_000;
 const WARM_UP_MS = 60;
+/** Slow work gets fewer rounds, so that no benchmark takes much longer than this; but never fewer than what a median needs. */
+const BUDGET_MS = 6_000;
+const ROUNDS_MIN = 8;
 
 export async function measureRatio(pair: BenchPair, settings: RatioSettings = RATIO_SETTINGS): Promise<RatioEntry> {
   await warmUp(pair.subject);
   await warmUp(pair.referenceWork);
   const subjectIterations = await iterationsFor(pair.subject, settings.turnMs);
   const referenceIterations = await iterationsFor(pair.referenceWork, settings.turnMs);
+  const subject = { work: pair.subject, iterations: subjectIterations };
   const reference = { work: pair.referenceWork, iterations: referenceIterations };
-  const noise = await rounds(reference, reference, settings.noiseRounds);
-  const measured = await rounds({ work: pair.subject, iterations: subjectIterations }, reference, settings.rounds);
+  const noise = await rounds(reference, reference, settings.noiseRounds, settings);
+  const measured = await rounds(subject, reference, settings.rounds, settings);
   const { low, high } = intervalOfMedian(measured.ratios, CONFIDENCE);
   return {
     kind: 'ratio',
@@ -64,18 +71,21 @@ interface Turn {
   readonly iterations: number;
 }
 
-async function rounds(first: Turn, second: Turn, count: number) {
+async function rounds(first: Turn, second: Turn, wanted: number, { turns }: RatioSettings) {
   const ratios: number[] = [];
   const firstNs: number[] = [];
   const secondNs: number[] = [];
-  for (let round = 0; round < count; round += 1) {
-    const before = await nsPerIteration(first);
-    const between = await nsPerIteration(second);
-    const betweenAgain = await nsPerIteration(second);
-    const after = await nsPerIteration(first);
-    firstNs.push((before + after) / 2);
-    secondNs.push((between + betweenAgain) / 2);
-    ratios.push((before + after) / (between + betweenAgain));
+  const until = performance.now() + BUDGET_MS;
+  while (ratios.length < wanted && (ratios.length < ROUNDS_MIN || performance.now() < until)) {
+    const best = { first: Number.POSITIVE_INFINITY, second: Number.POSITIVE_INFINITY };
+    for (let turn = 0; turn < turns; turn += 1) {
+      for (const side of turn % 2 === 0 ? (['first', 'second'] as const) : (['second', 'first'] as const)) {
+        best[side] = Math.min(best[side], await nsPerIteration(side === 'first' ? first : second));
+      }
+    }
+    firstNs.push(best.first);
+    secondNs.push(best.second);
+    ratios.push(best.first / best.second);
   }
   return { ratios, firstNs, secondNs };
 }
