@@ -58,7 +58,7 @@ export class Lanes {
       ...factLines(entry.facts, width).map((text) => ({ text, format: 'dim' as const })),
       ...(entry.remark === undefined
         ? []
-        : wrap(entry.remark, width).map((text) => ({ text, format: 'yellow' as const }))),
+        : wrap(printable(entry.remark), width).map((text) => ({ text, format: 'yellow' as const }))),
     ];
     const number = String(entry.number).padStart(NUMBER_WIDTH - 2);
     return lines.map(({ text, format }, index) => {
@@ -93,7 +93,8 @@ function factLines(facts: LaneEntry['facts'], width: number): string[] {
 }
 
 /** Breaks at spaces; a word longer than the line is broken where the line ends. */
-export function wrap(text: string, width: number): string[] {
+export function wrap(text: string, columns: number): string[] {
+  const width = Math.max(1, columns);
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
