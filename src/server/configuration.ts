@@ -61,15 +61,16 @@ export function resolveConfiguration(sources: ConfigurationSources): ResolvedCon
   });
   if (problems.length > 0) throw new SallyportError('BAD_CONFIGURATION', problems.join('\n'));
   const configuration = Object.fromEntries(settings.map(({ name, value }) => [name, value])) as ServerConfiguration;
-  const conflicts = conflictsOf(configuration);
-  if (conflicts.length > 0) throw new SallyportError('BAD_CONFIGURATION', conflicts.join('\n'));
+  refuseConflicts(configuration);
   return { configuration, settings };
 }
 
-/** The embedded defaults, with some settings given as values. */
+/** The embedded defaults, with some settings given as values. Errors: BAD_CONFIGURATION, when settings contradict each other. */
 export function defaultConfiguration(overrides: Partial<ServerConfiguration> = {}): ServerConfiguration {
   const defaults = Object.fromEntries(SETTING_NAMES.map((name) => [name, SETTINGS[name].fallback]));
-  return { ...defaults, ...overrides } as ServerConfiguration;
+  const configuration = { ...defaults, ...overrides } as ServerConfiguration;
+  refuseConflicts(configuration);
+  return configuration;
 }
 
 function strongest(
@@ -105,6 +106,14 @@ function unknownNames(names: readonly string[], origin: string, known: readonly 
     });
 }
 
+function refuseConflicts(configuration: ServerConfiguration): void {
+  const conflicts = conflictsOf(configuration);
+  if (conflicts.length > 0) throw new SallyportError('BAD_CONFIGURATION', conflicts.join('\n'));
+}
+
+/** Each shared port is opened at the start and serves any number of sessions: more of them are a mistake, most likely the default range. */
+const SHARED_PORTS_MAX = 64;
+
 /** Settings that are right by themselves and not together. */
 function conflictsOf(configuration: ServerConfiguration): string[] {
   const supply = configuration['second-ports'];
@@ -114,5 +123,10 @@ function conflictsOf(configuration: ServerConfiguration): string[] {
     conflicts.push(`first-port ${first} lies within second-ports ${supply.first}-${supply.last}: move one of them`);
   if (configuration['session-timeout-ms'] < configuration['auth-timeout-ms'])
     conflicts.push('session-timeout-ms is less than auth-timeout-ms: no session could be served to its end');
+  const ports = supply.kind === 'system' ? supply.count : supply.last - supply.first + 1;
+  if (configuration['port-mode'] === 'shared' && ports > SHARED_PORTS_MAX)
+    conflicts.push(
+      `second-ports names ${ports} ports, and port-mode shared takes at most ${SHARED_PORTS_MAX}, each for many sessions: give a few, such as 20000-20003`,
+    );
   return conflicts;
 }

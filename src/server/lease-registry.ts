@@ -8,8 +8,8 @@ import { OpenSet } from './open-set.ts';
 /** A session between its OFFER and its end, by the port it has. */
 export interface RegisteredLease {
   readonly portLease: PortLease;
-  /** The place in the half-open quota, held until the claim. */
-  readonly place: QuotaPlace;
+  /** The place in the half-open quota, held until the customer's identity is verified. */
+  place: QuotaPlace | undefined;
   /** Undefined once it was claimed. */
   session: LeasedSession | undefined;
   readonly timer: NodeJS.Timeout;
@@ -66,9 +66,15 @@ export class LeaseRegistry {
     if (registered === undefined || session === undefined) return undefined;
     clearTimeout(registered.timer);
     registered.session = undefined;
-    registered.place.release();
     this.#unclaimed -= 1;
     return session;
+  }
+
+  /** The customer of this claimed session is who it says it is: no stranger any more, and no longer counted as one. */
+  verified(sessionId: Uint8Array): void {
+    const registered = this.#leases.get(idOf(sessionId));
+    assert(registered !== undefined && registered.session === undefined, 'only a claimed session is verified');
+    releasePlace(registered);
   }
 
   /** The session is over: its port goes back. */
@@ -78,6 +84,7 @@ export class LeaseRegistry {
     assert(registered !== undefined && registered.session === undefined, 'only a claimed session is closed, once');
     this.#leases.delete(id);
     this.#open.remove(id);
+    releasePlace(registered);
     registered.portLease.release();
   }
 
@@ -110,10 +117,15 @@ export class LeaseRegistry {
     this.#unclaimed -= 1;
     wipeLeasedSession(registered.session);
     registered.session = undefined;
-    registered.place.release();
+    releasePlace(registered);
     registered.portLease.release();
     this.#onExpired(id);
   }
+}
+
+function releasePlace(registered: RegisteredLease): void {
+  registered.place?.release();
+  registered.place = undefined;
 }
 
 /** How a session is called in logs and events. */

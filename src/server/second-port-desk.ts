@@ -192,6 +192,8 @@ export class SecondPortDesk {
       const verified = await this.#parts.identities.verify(presented);
       this.#parts.report.took('identity', startedMs);
       if (verified) visit.customer = presented.customerId;
+      // It may be over by now.
+      if (verified && visit.claimed !== undefined) this.#parts.leases.verified(visit.claimed);
       visit.connection.dispatch({ kind: 'identity', verified });
     } catch (error) {
       const refusal = refusalOf(error);

@@ -67,7 +67,7 @@ export interface SecurityServerEvents {
 
 export interface SecurityServerGauges {
   readonly ports: PortGauges;
-  /** First-port connections and unclaimed leases. */
+  /** First-port connections, unclaimed leases, and sessions whose customer is not verified yet. */
   readonly halfOpen: number;
   /** Claimed and not ended. */
   readonly live: number;

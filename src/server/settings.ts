@@ -150,13 +150,18 @@ export const SETTINGS = {
   threads: wholeNumber(1, 256, THREADS_DEFAULT, 'worker threads for exponentiation'),
   'crypto-queue': wholeNumber(1, 1_000_000, 1_024, 'exponentiations that may wait; beyond it customers are told BUSY'),
 
-  'half-open-max': wholeNumber(1, 1_000_000, 8_192, 'sessions not yet claimed, all together'),
-  'half-open-per-host': wholeNumber(1, 1_000_000, 4_096, 'sessions not yet claimed by one host (IPv4 /32, IPv6 /64)'),
+  'half-open-max': wholeNumber(1, 1_000_000, 8_192, 'customers not yet verified, all together'),
+  'half-open-per-host': wholeNumber(
+    1,
+    1_000_000,
+    4_096,
+    'customers not yet verified from one host (IPv4 /32, IPv6 /64)',
+  ),
   'half-open-per-network': wholeNumber(
     1,
     1_000_000,
     4_096,
-    'sessions not yet claimed by one network (IPv4 /24, IPv6 /48)',
+    'customers not yet verified from one network (IPv4 /24, IPv6 /48)',
   ),
   'rate-per-host': wholeNumber(0, 1_000_000, 0, 'new sessions a second and host; 0: no limit'),
   'burst-per-host': wholeNumber(1, 1_000_000, 100, 'new sessions of one host before its rate counts'),

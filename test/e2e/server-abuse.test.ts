@@ -129,6 +129,42 @@ describe('strangers who are at the second port first', () => {
   });
 });
 
+describe('a stranger who claims its port and then does not say who it is', () => {
+  it('stays counted among the half-open, and cannot hold more than its share', async () => {
+    await using stage = await Stage.open({ 'half-open-per-host': 1, 'auth-timeout-ms': 60_000 });
+    const { credential, profile } = await stage.enroll('alice');
+    const visit = (mutate?: (name: string, bytes: Buffer) => Buffer) =>
+      runCustomer({
+        host: '127.0.0.1',
+        port: stage.server.address.port,
+        pinnedHostKey: stage.server.state.hostPublicKey,
+        customerId: 'alice',
+        profile,
+        credential,
+        policy: { groups: [0x0100] },
+        timeoutMs: 1_000,
+        ...(mutate === undefined ? {} : { mutate }),
+      });
+    const silent = visit((name, bytes) => (name.endsWith('record') ? bytes.subarray(0, 0) : bytes));
+    await expect.poll(() => stage.server.gauges).toMatchObject({ live: 1, halfOpen: 1 });
+    await expect(visit()).rejects.toThrow('BUSY');
+    await expect(silent).rejects.toThrow('TIMEOUT');
+    await expect.poll(() => stage.server.gauges).toMatchObject({ live: 0, halfOpen: 0, ports: { leased: 0 } });
+    expect((await visit()).authResult).toBe(0);
+  });
+
+  it('is no stranger any more once it has', async () => {
+    await using stage = await Stage.open({ 'half-open-per-host': 1 });
+    const identity = await stage.enroll('alice');
+    await using first = stage.customer(identity, { idleMs: 60_000 });
+    await using second = stage.customer(identity, { idleMs: 60_000 });
+    await first.connect();
+    await expect.poll(() => stage.server.gauges).toMatchObject({ live: 1, halfOpen: 0 });
+    await second.connect();
+    await expect.poll(() => stage.server.gauges).toMatchObject({ live: 2, halfOpen: 0 });
+  });
+});
+
 describe('a machine with fewer descriptors than second ports', () => {
   const DESCRIPTORS = 160;
   const SESSIONS = 400;

@@ -3,7 +3,7 @@ import { type AddressPrefixes, prefixesOf } from './address-prefix.ts';
 
 /**
  * How much half-open state one host, one network and everybody together may hold. A place is held from accept at the first port until
- * the session is claimed at the second, or has ended. Rates are token buckets over new places.
+ * the customer of the session is verified at the second, or it has ended. Rates are token buckets over new places.
  */
 export interface QuotaLimits {
   readonly halfOpenMax: number;

@@ -134,5 +134,11 @@ describe('configuration', () => {
       'first-port 20500 lies within second-ports 20000-29999: move one of them',
     ]);
     expect(problems({ flags: { 'session-timeout-ms': '100', 'auth-timeout-ms': '101' } })).toHaveLength(1);
+    expect(problems({ flags: { 'port-mode': 'shared' } })).toEqual([
+      'second-ports names 10000 ports, and port-mode shared takes at most 64, each for many sessions: give a few, such as 20000-20003',
+    ]);
+    expect(problems({ flags: { 'port-mode': 'shared', 'second-ports': 'any:65' } })).toHaveLength(1);
+    expect(resolveConfiguration({ flags: { 'port-mode': 'shared', 'second-ports': 'any:64' } })).toBeDefined();
+    expect(() => defaultConfiguration({ 'port-mode': 'shared' })).toThrow(/at most 64/);
   });
 });
