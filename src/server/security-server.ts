@@ -335,7 +335,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     if (decision.ok) decision.place.release();
     const reason = decision.ok ? 'draining' : decision.refusal;
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
-    this.emit('refused', { reason });
+    tell(() => this.emit('refused', { reason }));
     this.#firstPort.turnAway(
       socket,
       decision.ok
@@ -350,18 +350,19 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
   }
 
   #step(step: Omit<ServerStep, 'timeMs'>): void {
-    if (this.listenerCount('step') > 0) this.emit('step', { timeMs: Date.now(), ...step });
+    if (this.listenerCount('step') > 0) tell(() => this.emit('step', { timeMs: Date.now(), ...step }));
   }
 
   #took(phase: Phase, sinceMs: number): void {
-    if (this.listenerCount('phase') > 0) this.emit('phase', { phase, durationMs: performance.now() - sinceMs });
+    if (this.listenerCount('phase') === 0) return;
+    tell(() => this.emit('phase', { phase, durationMs: performance.now() - sinceMs }));
   }
 
   #end(ended: EndedSession): void {
     const name = ended.code === undefined ? ended.reason : `${ended.reason} ${ended.code}`;
     this.#ended[name] = (this.#ended[name] ?? 0) + 1;
     this.#log.info({ event: 'session-end', ...ended });
-    this.emit('session-end', ended);
+    tell(() => this.emit('session-end', ended));
   }
 
   #leaseExpired(session: string): void {
@@ -378,6 +379,17 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       transactions: 0,
       queries: 0,
       durationMs: this.configuration['lease-ms'],
+    });
+  }
+}
+
+/** What a listener throws is its own program's error, not the session's: it is thrown where no session hangs on it. */
+function tell(emit: () => void): void {
+  try {
+    emit();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
     });
   }
 }

@@ -165,6 +165,28 @@ describe('a stranger who claims its port and then does not say who it is', () =>
   });
 });
 
+describe('a listener that throws', () => {
+  it('fails its own program, and no session', async () => {
+    await using stage = await Stage.open();
+    const uncaught: unknown[] = [];
+    const before = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => uncaught.push(error.message));
+    try {
+      stage.server.on('step', ({ step }) => {
+        throw new Error(step);
+      });
+      await using customer = stage.customer(await stage.enroll('alice'));
+      await customer.connect();
+      await expect.poll(() => uncaught).toContain('profile-compared');
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of before) process.on('uncaughtException', listener);
+      stage.server.removeAllListeners('step');
+    }
+  });
+});
+
 describe('a machine with fewer descriptors than second ports', () => {
   const DESCRIPTORS = 160;
   const SESSIONS = 400;
