@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../src/cli/exit-codes.ts';
-import { type Announcement, CommandStage, payment } from './cli-stage.ts';
+import { type Announcement, CommandStage, endOf, payment } from './cli-stage.ts';
 
 /** The commands of operator and customers against a running server, each a process of its own. */
 
@@ -253,6 +255,20 @@ describe('identity', () => {
       exitCode: EXIT.USAGE,
       message: expect.stringContaining('chmod 600'),
     });
+  });
+});
+
+describe('the example of the library', () => {
+  it('pays and shows its receipt and accounts', async () => {
+    const example = fileURLToPath(new URL('../../examples/customer.ts', import.meta.url));
+    const child = spawn(process.execPath, [example, 'alice.json', 'alice.eur', 'bob.eur', '0.01', 'EUR'], {
+      cwd: stage.folder,
+    });
+    const { exitCode, stdout, stderr } = await endOf(child);
+    expect([exitCode, stderr]).toEqual([EXIT.OK, '']);
+    expect(stdout).toMatch(
+      /^committed: transaction [0-9a-f]{32} is entry \d+ of the ledger\nreceipt valid: true\nalice\.eur: [\d.]+ EUR\n$/,
+    );
   });
 });
 

@@ -65,7 +65,11 @@ export const registerLedger: Register = (parent, invocation) => {
     const sink = options.output === undefined ? process.stdout : createWriteStream(options.output, { mode: 0o600 });
     const count = await withLedgerFile(options, ({ storage }) =>
       exportLedger(storage, { after, write: (lines) => writeLines(sink, lines) }),
-    );
+    ).catch((error: unknown) => {
+      // Whoever read has seen enough (| head).
+      if (error instanceof SallyportError && isClosedPipe(error.cause)) return undefined;
+      throw error;
+    });
     if (sink !== process.stdout) {
       sink.end();
       await finished(sink).catch((error: unknown) => {
@@ -131,6 +135,10 @@ async function writeLines(sink: NodeJS.WritableStream, lines: readonly string[])
     if (sink.write(text)) settle();
     else sink.once('drain', settle);
   });
+}
+
+function isClosedPipe(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'EPIPE';
 }
 
 function cannotWrite(what: string, cause: unknown): SallyportError {
