@@ -14,6 +14,7 @@ const COMMANDS: readonly (readonly [heading: string, commands: Readonly<Record<s
     'For the operator:',
     {
       serve: async () => (await import('./commands/serve.ts')).registerServe,
+      doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
       enroll: async () => (await import('./commands/enroll.ts')).registerEnroll,
       customers: async () => (await import('./commands/customers.ts')).registerCustomers,
       accounts: async () => (await import('./commands/accounts.ts')).registerAccounts,

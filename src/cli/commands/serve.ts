@@ -6,6 +6,7 @@ import { Option } from 'commander';
 import { pino } from 'pino';
 import { addressOf } from '../../customer/connection.ts';
 import { SallyportError } from '../../errors.ts';
+import { loadProcessors } from '../../ledger/processor-registry.ts';
 import { AdminServer } from '../../server/admin/admin-server.ts';
 import { resolveConfiguration } from '../../server/configuration.ts';
 import { SecurityServer } from '../../server/index.ts';
@@ -21,6 +22,7 @@ import { encodeTracedStep } from '../trace.ts';
 interface Options extends Readonly<Record<string, unknown>> {
   readonly config?: string;
   readonly printConfig?: true;
+  readonly checkConfig?: true;
   readonly logFile?: string;
   readonly traceSteps?: number;
 }
@@ -31,6 +33,7 @@ export const registerServe: Register = (parent, invocation) => {
     .description('run the security server; makes host key, pepper and ledger on first use')
     .option('--config <file>', 'configuration file, TOML (default: ./sallyport.toml if there is one; SALLYPORT_CONFIG)')
     .option('--print-config', 'show every setting, its value and where it comes from, and exit')
+    .option('--check-config', 'say whether the configuration is right, processor modules included, and exit')
     .option('--log-file <file>', 'write the log (JSON lines) there instead of to standard error')
     .addOption(jsonOption())
     .addOption(new Option('--trace-steps <fd>').argParser(Number).hideHelp());
@@ -51,6 +54,12 @@ export const registerServe: Register = (parent, invocation) => {
       return;
     }
     const { configuration } = resolved;
+    if (options.checkConfig) {
+      await loadProcessors(configuration.processors, process.cwd());
+      if (output.json) output.document({ right: true });
+      else output.line(`${output.style('green', '✓')} the configuration is right`);
+      return;
+    }
     const destination = openLog(options.logFile);
     const logger = pino({ level: configuration['log-level'], timestamp: pino.stdTimeFunctions.isoTime }, destination);
     const admin = await startAdmin(configuration);

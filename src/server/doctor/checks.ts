@@ -45,9 +45,10 @@ export function checkDescriptors(planned: PlannedServer, facts: HostFacts): Find
   const holds = Math.max(0, Math.floor((limit - DESCRIPTORS_BESIDES_SOCKETS) / 3));
   return {
     check,
-    verdict: 'bad',
+    // The server serves as many as it can and tells the rest BUSY; with hardly any it is of no use.
+    verdict: holds < planned.secondPortCount / 10 ? 'bad' : 'warning',
     found,
-    advice: `Raise it (systemd: LimitNOFILE=${needed}; shell: ulimit -n ${needed}), or configure at most ${holds} second ports.`,
+    advice: `About ${holds} sessions at once will find a port and the rest BUSY. Raise the limit (systemd: LimitNOFILE=${needed}; shell: ulimit -n ${needed}), or configure at most ${holds} second ports.`,
   };
 }
 
@@ -178,4 +179,74 @@ export function checkSecretFile(path: string, mode: number | undefined): Finding
     found: `${path} has mode ${bits}: others can read it`,
     advice: `chmod go-rwx ${path}; if others had access, rotate what it holds.`,
   };
+}
+
+/** `rejected`: better kernels that this machine does not run, with the reason. */
+export function checkKernel(kernel: {
+  readonly name: string;
+  readonly lanes: number;
+  readonly rejected: readonly { readonly name: string; readonly reason: string }[];
+}): Finding {
+  const check = 'kernel';
+  const found = `${kernel.name}, ${kernel.lanes} ${kernel.lanes === 1 ? 'number' : 'numbers'} a pass`;
+  if (kernel.rejected.length === 0)
+    return { check, verdict: 'good', found: `${found}; it passed its self-test here`, advice: '' };
+  const reasons = kernel.rejected.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+  return {
+    check,
+    verdict: 'warning',
+    found: `${found}, because better ones do not run here (${reasons})`,
+    advice:
+      'All is right but slower: a processor with fused multiply-add (x86-64 with FMA3, any arm64) runs the fast kernel.',
+  };
+}
+
+/** What came of connecting to the address that customers are given. */
+export type Reach =
+  | { readonly kind: 'loopback' }
+  | { readonly kind: 'reached'; readonly by: 'this server' | 'a trial listener' }
+  | { readonly kind: 'unresolved' | 'failed'; readonly reason: string }
+  | { readonly kind: 'someone-else' };
+
+export function checkReach(address: string, reach: Reach): Finding {
+  const check = 'reachability';
+  switch (reach.kind) {
+    case 'loopback':
+      return {
+        check,
+        verdict: 'warning',
+        found: `${address} is loopback: only customers on this machine reach it`,
+        advice:
+          'For a network, listen with --host 0.0.0.0 (or ::), and name this machine with --advertised-host behind NAT.',
+      };
+    case 'reached':
+      return {
+        check,
+        verdict: 'good',
+        found: `${address} was reached from here (${reach.by} answered)`,
+        advice: '',
+      };
+    case 'someone-else':
+      return {
+        check,
+        verdict: 'bad',
+        found: `${address} answers, but it is not this machine's first port that does`,
+        advice: 'Correct --advertised-host, or the forwarding of the first port.',
+      };
+    case 'unresolved':
+      return {
+        check,
+        verdict: 'bad',
+        found: `the name in ${address} is not known here: ${reach.reason}`,
+        advice: 'Correct --advertised-host, or its DNS record.',
+      };
+    case 'failed':
+      return {
+        check,
+        verdict: 'warning',
+        found: `${address} was not reached from here: ${reach.reason}`,
+        advice:
+          'Check firewall and port forwarding. Some routers do not lead their own inside back in: then try from outside.',
+      };
+  }
 }
