@@ -83,7 +83,11 @@ describe('an examination', () => {
   });
 
   it('plans descriptors for sessions where ports are shared', () => {
-    const shared = defaultConfiguration({ 'port-mode': 'shared', 'shared-sessions-max': 77 });
+    const shared = defaultConfiguration({
+      'port-mode': 'shared',
+      'second-ports': { kind: 'system', count: 2 },
+      'shared-sessions-max': 77,
+    });
     expect(plannedServer(shared).secondPortCount).toBe(77);
     expect(plannedServer(defaultConfiguration()).secondPortCount).toBe(10_000);
   });
@@ -109,19 +113,16 @@ describe('reachability', () => {
     expect(await examineReach({ ...plan, port, inUse: true })).toEqual({ kind: 'reached', by: 'this server' });
   });
 
+  // A label of 64 characters is in no DNS, and no resolver need be asked.
   it('does not take an unknown name, a silent port or loopback for reachable', async () => {
-    expect(await examineReach({ ...plan, advertised: 'no-such-host.invalid' })).toMatchObject({ kind: 'unresolved' });
+    expect(await examineReach({ ...plan, advertised: `${'a'.repeat(64)}.invalid` })).toMatchObject({
+      kind: 'unresolved',
+    });
     expect(await examineReach({ ...plan, advertised: 'localhost' })).toEqual({ kind: 'loopback' });
     expect(await examineReach({ ...plan, host: '127.0.0.1' })).toEqual({ kind: 'loopback' });
     const port = await listening();
     await undo.pop()!();
     expect(await examineReach({ ...plan, port, inUse: true })).toMatchObject({ kind: 'failed' });
-    const taken = await listening();
-    expect(await examineReach({ ...plan, host: '127.0.0.1', advertised: '127.0.0.1.', port: taken })).not.toMatchObject(
-      {
-        kind: 'reached',
-      },
-    );
   });
 
   it('has a sentence and an advice for every outcome', () => {
