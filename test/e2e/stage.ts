@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import {
   Customer,
   type CustomerIdentity,
@@ -18,14 +19,21 @@ export class Stage {
   readonly folder: string;
   server: SecurityServer;
   readonly #configuration: Partial<ServerConfiguration>;
+  readonly #logger: Logger | undefined;
 
-  private constructor(folder: string, configuration: Partial<ServerConfiguration>, server: SecurityServer) {
+  private constructor(
+    folder: string,
+    configuration: Partial<ServerConfiguration>,
+    logger: Logger | undefined,
+    server: SecurityServer,
+  ) {
     this.folder = folder;
     this.#configuration = configuration;
+    this.#logger = logger;
     this.server = server;
   }
 
-  static async open(overrides: Partial<ServerConfiguration> = {}): Promise<Stage> {
+  static async open(overrides: Partial<ServerConfiguration> = {}, logger?: Logger): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), 'sallyport-stage-'));
     const configuration: Partial<ServerConfiguration> = {
       state: join(folder, 'state'),
@@ -36,13 +44,13 @@ export class Stage {
       'linger-timeout-ms': 500,
       ...overrides,
     };
-    return new Stage(folder, configuration, await SecurityServer.start({ configuration }));
+    return new Stage(folder, configuration, logger, await startServer(configuration, logger));
   }
 
   /** Stops the server and starts it again over the same state; its first port may be another one. */
   async restart(overrides: Partial<ServerConfiguration> = {}): Promise<void> {
     await this.server.stop({ drainMs: 0 });
-    this.server = await SecurityServer.start({ configuration: { ...this.#configuration, ...overrides } });
+    this.server = await startServer({ ...this.#configuration, ...overrides }, this.#logger);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -81,6 +89,10 @@ export class Stage {
   async balances(...customerIds: string[]): Promise<bigint[]> {
     return Promise.all(customerIds.map(async (id) => (await this.server.ledger.balances(id))[0]!.balance));
   }
+}
+
+function startServer(configuration: Partial<ServerConfiguration>, logger: Logger | undefined): Promise<SecurityServer> {
+  return SecurityServer.start({ configuration, ...(logger === undefined ? {} : { logger }) });
 }
 
 /** The smallest group: where the exponentiation is not what is tested. */
