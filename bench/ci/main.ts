@@ -22,6 +22,7 @@ import {
   type BenchResult,
   readBenchResult,
 } from '../../src/load/bench-result.ts';
+import { measureConfirmed } from './confirm.ts';
 import { coreOperationCounts } from './counts/core-operations.ts';
 import { ledgerCommitCounts } from './counts/ledger-commits.ts';
 import { sessionCounts } from './counts/session-counts.ts';
@@ -61,12 +62,19 @@ const { values: options } = parseArgs({
 });
 
 async function main(): Promise<void> {
+  const baseline =
+    options.baseline === undefined
+      ? undefined
+      : readBenchResult(JSON.parse(readFileSync(options.baseline, 'utf8')), options.baseline);
   const benches: BenchEntry[] = [];
   const chosen = (name: string): boolean => name.includes(options.only);
   for (const group of await pairs()) {
     for (const pair of group) {
       if (chosen(pair.name)) {
-        const entry = await measureRatio(pair, options.short ? SHORT : RATIO_SETTINGS);
+        const settings = options.short ? SHORT : RATIO_SETTINGS;
+        const entry = options['no-gates']
+          ? await measureRatio(pair, settings)
+          : await measureConfirmed(pair, settings, readGateRules(), baseline);
         benches.push(entry);
         console.log(
           `${pair.name}: ${entry.median.toFixed(3)} x ${pair.reference} (${entry.low.toFixed(3)} to ${entry.high.toFixed(3)}; A/A noise ${(entry.noiseFloor * 100).toFixed(1)} %)`,
@@ -86,10 +94,6 @@ async function main(): Promise<void> {
     console.log(`${count.name}: ${value} ${count.unit}`);
   }
   if (options['update-counts']) updateCounts(benches);
-  const baseline =
-    options.baseline === undefined
-      ? undefined
-      : readBenchResult(JSON.parse(readFileSync(options.baseline, 'utf8')), options.baseline);
   const result: BenchResult = {
     schema: BENCH_RESULT_SCHEMA,
     version: BENCH_RESULT_VERSION,

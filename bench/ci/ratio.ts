@@ -3,7 +3,7 @@
  *
  * A round is several short turns of each side, alternating in the order ABBA (a drift within the round cancels). The shortest turn of each
  * side stands for it: what other programs take of the machine only ever makes a turn longer, and a turn of a millisecond usually escapes
- * them. The value of a round is the ratio of the two; the result is the median over the rounds. Before it the same is done with the
+ * them. (What happens in some turns only, such as a garbage collection, is left out by this.) The value of a round is the ratio of the two; the result is the median over the rounds. Before it the same is done with the
  * reference on both sides (A/A): what differs then is noise, and a change that small proves nothing.
  */
 

@@ -27,17 +27,20 @@ export function portPairs(create: (slots: number) => LeaseTable = (slots) => new
   ];
 }
 
-/** Every turn gives back the oldest lease and takes a new one, as sessions come and go. */
+/** Prime, so that releases are spread over the whole table however short a turn is. */
+const STRIDE = 7_919;
+
+/** Every iteration gives back a lease and takes a new one, as sessions come and go. */
 function leaseAndRelease(create: (slots: number) => LeaseTable, occupancy: number): (iterations: number) => void {
   const table = create(SLOTS);
   const held = new Int32Array(Math.round(SLOTS * occupancy));
   for (let i = 0; i < held.length; i += 1) held[i] = leased(table);
-  let oldest = 0;
+  let next = 0;
   return (iterations) => {
     for (let i = 0; i < iterations; i += 1) {
-      table.release(held[oldest]!);
-      held[oldest] = leased(table);
-      oldest = (oldest + 1) % held.length;
+      table.release(held[next]!);
+      held[next] = leased(table);
+      next = (next + STRIDE) % held.length;
     }
   };
 }
