@@ -1,0 +1,75 @@
+/**
+ * CPU time of the server process per complete session, beside node:tls.
+ *
+ *   npm run bench:sessions [-- --sessions 1500] [--rounds 5] [--concurrency 64] [--json FILE]
+ *
+ * Every server is a process of its own on loopback. A Sallyport session is two connections, the hybrid handshake, the profile check, one
+ * durable transfer and its signed receipt; a node:tls session is one connection, a full handshake and the echo of 256 bytes. All servers
+ * are warmed up first, then measured in turn, round by round, so that what else the machine does falls on all alike. Results are checked.
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { sallyportMeter } from './session-cost/sallyport-load.ts';
+import { type CostMeter, tlsMeter } from './session-cost/tls-load.ts';
+import { TLS_VARIANTS } from './session-cost/tls-variants.ts';
+
+const GROUPS = ['ffdhe2048', 'ffdhe3072', 'ffdhe4096'] as const;
+/** Sessions before the first that counts: the engine's optimizing compiler works in the server process, and must be done. */
+const WARM_UP_SESSIONS = 4_000;
+
+const { values } = parseArgs({
+  options: {
+    sessions: { type: 'string', default: '1000' },
+    rounds: { type: 'string', default: '3' },
+    concurrency: { type: 'string', default: '64' },
+    json: { type: 'string' },
+  },
+});
+const sessions = Number(values.sessions);
+const rounds = Number(values.rounds);
+const concurrency = Number(values.concurrency);
+
+const meters: CostMeter[] = [
+  ...(await Promise.all(GROUPS.map((group) => sallyportMeter(group, concurrency)))),
+  ...(await Promise.all(TLS_VARIANTS.map((variant) => tlsMeter(variant, concurrency)))),
+];
+const costsUs = new Map<string, number[]>(meters.map((meter) => [meter.name, []]));
+
+try {
+  for (const meter of meters) {
+    console.error(`warming up ${meter.name}`);
+    await meter.measure(WARM_UP_SESSIONS);
+  }
+  for (let round = 1; round <= rounds; round++) {
+    console.error(`round ${round} of ${rounds}`);
+    for (const meter of meters) costsUs.get(meter.name)!.push(await meter.measure(sessions));
+  }
+} finally {
+  await Promise.all(meters.map((meter) => meter.stop()));
+}
+
+const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
+const rows = meters.map(({ name }) => ({ name, costUs: median(costsUs.get(name)!), costsUs: costsUs.get(name)! }));
+const costOf = (name: string): number => rows.find((row) => row.name === name)!.costUs;
+
+console.log(
+  `CPU of the server process per session, µs: median of ${rounds} rounds of ${sessions}, ${concurrency} at a time\n`,
+);
+for (const { name, costUs } of rows) console.log(`${name.padEnd(24)} ${costUs.toFixed(0).padStart(7)}`);
+console.log('\nSallyport’s session to the bare handshake of node:tls\n');
+const ratios = GROUPS.map((group) => ({
+  group,
+  sameGroup: costOf(`Sallyport ${group}`) / costOf(`TLS 1.3 ${group}`),
+  x25519mlkem768: costOf(`Sallyport ${group}`) / costOf('TLS 1.3 X25519MLKEM768'),
+}));
+for (const { group, sameGroup, x25519mlkem768 } of ratios) {
+  console.log(
+    `${group}  ${sameGroup.toFixed(2).padStart(5)} of TLS 1.3 ${group}  ${x25519mlkem768.toFixed(2).padStart(5)} of TLS 1.3 X25519MLKEM768`,
+  );
+}
+if (values.json !== undefined) {
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ benchmark: 'session-cost', node: process.version, sessions, rounds, concurrency, rows, ratios }, null, 2)}\n`,
+  );
+}
