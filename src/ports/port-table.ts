@@ -81,6 +81,16 @@ export class PortTable {
     this.#quarantine.push({ slot, reason, untilMs });
   }
 
+  /** Takes those of `slots` that are free out of use until `untilMs`. The order of the others stays. O(slots of the table). */
+  withhold(slots: ReadonlySet<number>, reason: string, nowMs: number, untilMs: number): void {
+    const kept: number[] = [];
+    for (let slot = this.lease(nowMs); slot !== undefined; slot = this.lease(nowMs)) {
+      if (slots.has(slot)) this.quarantine(slot, reason, untilMs);
+      else kept.push(slot);
+    }
+    for (const slot of kept) this.release(slot);
+  }
+
   state(slot: number): SlotState {
     return STATE_NAMES[this.#states[slot]!]!;
   }

@@ -68,6 +68,7 @@ export class SecondPorts {
   readonly #slots: Slot[];
   /** Slots that listen and are not leased, longest idle first. */
   readonly #idle = new Set<Slot>();
+  #idleListenersMax: number;
   #sharedLeases = 0;
   #sharedSockets = 0;
   #sharedNext = 0;
@@ -75,6 +76,7 @@ export class SecondPorts {
 
   constructor(options: SecondPortsOptions, random?: (bound: number) => number) {
     this.#options = options;
+    this.#idleListenersMax = options.idleListenersMax;
     const { supply } = options;
     const count = supply.kind === 'system' ? supply.count : supply.last - supply.first + 1;
     this.#table = new PortTable(count, random);
@@ -151,6 +153,22 @@ export class SecondPorts {
     throw busy(`${BIND_TRIES_MAX} second ports in a row could not be bound`);
   }
 
+  /** Passes these ports over for a while, because the server before this one still holds them. To be called before the first lease. */
+  withhold(ports: readonly number[]): void {
+    const { supply } = this.#options;
+    if (supply.kind !== 'range' || ports.length === 0) return;
+    const nowMs = performance.now();
+    const slots = new Set(ports.map((port) => port - supply.first));
+    this.#table.withhold(slots, 'held by the server before', nowMs, nowMs + QUARANTINE_MS);
+  }
+
+  /** Closes every listener that no session holds, and from now on each that is released. Gives the ports that are held still. */
+  retire(): number[] {
+    this.#idleListenersMax = 0;
+    this.#closeIdle(this.#idle.size);
+    return this.#slots.flatMap(({ lease, port }) => (lease === undefined || port === undefined ? [] : [port]));
+  }
+
   /** Closes every listener; leases that are out may still be released. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -164,7 +182,7 @@ export class SecondPorts {
       slot.lease = undefined;
       this.#table.release(index);
       // The one released last would be leased last: of all idle listeners it is the one to spare.
-      if (this.#idle.size >= this.#options.idleListenersMax) void this.#closeListener(slot);
+      if (this.#idle.size >= this.#idleListenersMax) void this.#closeListener(slot);
       else if (slot.listening) this.#idle.add(slot);
     });
     slot.lease = lease;
@@ -173,7 +191,7 @@ export class SecondPorts {
 
   /** Closes up to `count` idle listeners; whether there was any. */
   #closeIdle(count: number): boolean {
-    const closing = [...this.#idle].slice(-count);
+    const closing = count === 0 ? [] : [...this.#idle].slice(-count);
     for (const slot of closing) {
       this.#idle.delete(slot);
       void this.#closeListener(slot);

@@ -1,14 +1,13 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Logger, pino } from 'pino';
-import { hostKeyFingerprint, rawHostPublicKey } from '../crypto/identity.ts';
+import { hostKeyFingerprint } from '../crypto/identity.ts';
 import { type KernelReport, loadCrypto } from '../crypto/index.ts';
 import { SallyportError } from '../errors.ts';
 import { LedgerClient, type LedgerEvent } from '../ledger/ledger-client.ts';
 import { CryptoPool, type CryptoPoolGauges } from '../pool/crypto-pool.ts';
 import type { PortGauges } from '../ports/port-table.ts';
 import { SecondPorts } from '../ports/second-ports.ts';
-import { createFirstPort } from '../session/first-port.ts';
 import type { ServerMethodStep, StepDetail } from '../session/method-steps.ts';
 import { createSecondPort } from '../session/second-port.ts';
 import { retryDemand } from './admission/puzzle-policy.ts';
@@ -19,6 +18,7 @@ import { idleListenersMax, readDescriptorLimit } from './descriptor-budget.ts';
 import { FirstPortDesk } from './first-port-desk.ts';
 import { IdentityDesk } from './identity-desk.ts';
 import { LeaseRegistry } from './lease-registry.ts';
+import { applyReload, firstPortMachine, type Live, quotaLimits, type ReloadReport } from './reload.ts';
 import { SecondPortDesk } from './second-port-desk.ts';
 import type { Failure, Phase } from './session-report.ts';
 import type { ServerConfiguration } from './settings.ts';
@@ -90,6 +90,10 @@ export interface SecurityServerOptions {
   readonly configuration?: Partial<ServerConfiguration>;
   /** Where log lines go; silent when left out. */
   readonly logger?: Logger;
+  /** A descriptor that listens already, for the first port: from a service manager, or from the server before this one. */
+  readonly firstPortDescriptor?: number | undefined;
+  /** Awaited when all is warm, before the first customer is taken; gives second ports that somebody holds still. */
+  readonly beforeServing?: (() => Promise<readonly number[]>) | undefined;
 }
 
 /** What a customer beyond the quotas, or one that comes during a stop, is told to wait. */
@@ -101,8 +105,7 @@ const SHUTDOWN_RETRY_AFTER_MS = 2_000;
  * `start` opens (or makes) the state directory and the ledger, warms the crypto pool up, and only then opens the first port.
  */
 export class SecurityServer extends EventEmitter<SecurityServerEvents> {
-  readonly configuration: ServerConfiguration;
-  readonly state: StateDirectory;
+  readonly #live: Live;
   /** The build of the WebAssembly core that runs here. */
   readonly kernel: KernelReport;
   readonly #log: Logger;
@@ -127,19 +130,13 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     parts: { ledger: LedgerClient; pool: CryptoPool; hashing: Awaited<ReturnType<typeof loadCrypto>> },
   ) {
     super();
-    this.configuration = configuration;
-    this.state = state;
+    const live: Live = { configuration, state, firstPortMachine: firstPortMachine(configuration, state, state) };
+    this.#live = live;
     this.kernel = parts.hashing.kernel;
     this.#log = log;
     this.#ledger = parts.ledger;
     this.#pool = parts.pool;
-    this.#quotas = new Quotas({
-      halfOpenMax: configuration['half-open-max'],
-      halfOpenPerHostMax: configuration['half-open-per-host'],
-      halfOpenPerNetworkMax: configuration['half-open-per-network'],
-      ratePerHost: configuration['rate-per-host'],
-      burstPerHost: configuration['burst-per-host'],
-    });
+    this.#quotas = new Quotas(quotaLimits(configuration));
     this.#leases = new LeaseRegistry((session) => this.#leaseExpired(session));
     this.#ports = new SecondPorts({
       host: configuration.host,
@@ -157,13 +154,14 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       took: (phase: Phase, sinceMs: number) => this.#took(phase, sinceMs),
       failed: (failure: Failure, error: unknown) => logFailure(log, failure, error),
     };
+    // Desks ask for configuration and machine at each connection: a reload is for those that come after it.
     this.#firstPort = new FirstPortDesk({
-      configuration,
-      machine: createFirstPort({
-        policy: configuration,
-        hostKey: state.hostPublicKey,
-        nextHostKey: state.nextHostKey === undefined ? undefined : rawHostPublicKey(state.nextHostKey),
-      }),
+      get configuration() {
+        return live.configuration;
+      },
+      get machine() {
+        return live.firstPortMachine;
+      },
       cookies: new RetryCookies(Date.now()),
       ports: this.#ports,
       pool: parts.pool,
@@ -172,12 +170,21 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       report,
     });
     this.#secondPort = new SecondPortDesk({
-      configuration,
+      get configuration() {
+        return live.configuration;
+      },
       machine: createSecondPort({ hashing: parts.hashing }),
       leases: this.#leases,
       pool: parts.pool,
       ledger: parts.ledger,
-      identities: new IdentityDesk(parts.ledger, { current: state.pepperVersion, byVersion: state.peppers }),
+      identities: new IdentityDesk(parts.ledger, {
+        get current() {
+          return live.state.pepperVersion;
+        },
+        get byVersion() {
+          return live.state.peppers;
+        },
+      }),
       report,
     });
     this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
@@ -189,7 +196,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
    */
   static async start(options: SecurityServerOptions = {}): Promise<SecurityServer> {
     const configuration = defaultConfiguration(options.configuration);
-    const log = options.logger ?? pino({ level: 'silent' });
+    const log = options.logger ?? pino({ level: 'silent' }, { write: () => undefined });
     const state = openStateDirectory(configuration.state, { create: true });
     const ledger = await LedgerClient.start({
       path: state.ledgerPath,
@@ -210,12 +217,28 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       const server = new SecurityServer(configuration, state, log, { ledger, pool, hashing: await loadCrypto() });
       undo.push(() => server.#ports.close());
       await server.#ports.open();
-      await server.#listen();
+      server.#ports.withhold((await options.beforeServing?.()) ?? []);
+      await server.#listen(options.firstPortDescriptor);
       return server;
     } catch (error) {
       await Promise.allSettled(undo.map((each) => each()));
       throw error;
     }
+  }
+
+  /** In force now. */
+  get configuration(): ServerConfiguration {
+    return this.#live.configuration;
+  }
+
+  /** As opened last: at the start or the last reload. Its host key is the start's. */
+  get state(): StateDirectory {
+    return this.#live.state;
+  }
+
+  /** The first port's socket: what a process that takes over inherits. */
+  get listener(): Server {
+    return this.#listener;
   }
 
   /** Whether it takes no new customers any more. */
@@ -269,6 +292,28 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
   }
 
   /**
+   * Takes up what can change while running: settings (reload.ts), the announced next host key, peppers. Sessions that run are left alone.
+   * Errors: those of openStateDirectory; then nothing changed.
+   */
+  reload(wanted: ServerConfiguration): ReloadReport {
+    const report = applyReload(this.#live, wanted, openStateDirectory(this.#live.state.path));
+    this.#quotas.configure(quotaLimits(this.configuration));
+    this.#log.level = this.configuration['log-level'];
+    this.#log.info({ event: 'reloaded', ...report });
+    return report;
+  }
+
+  /**
+   * Takes no new customer from now on, without closing the first port for whoever has inherited it, and closes the second ports that no
+   * session holds. Gives those that sessions hold still. `stop` comes next.
+   */
+  retire(): readonly number[] {
+    this.#draining = true;
+    this.#listener.close();
+    return this.#ports.retire();
+  }
+
+  /**
    * Stops: takes no new customer, lets those that came finish for `drainMs` (the setting drain-ms when left out), then tells the rest
    * SHUTDOWN, and closes everything. What was acknowledged is durable either way. May be called again: the first call counts.
    */
@@ -280,6 +325,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
   async #stop(drainMs: number): Promise<void> {
     this.#draining = true;
     const closed = new Promise((resolve) => this.#listener.close(resolve));
+    this.#ports.retire();
     this.#log.info({ event: 'draining', live: this.#leases.claimed, halfOpen: this.#quotas.held, drainMs });
     const ended = this.#idle(closed);
     if (!(await within(ended, drainMs))) {
@@ -307,9 +353,10 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     await listenerClosed;
   }
 
-  async #listen(): Promise<void> {
+  async #listen(descriptor: number | undefined): Promise<void> {
     const { host, 'first-port': port, backlog } = this.configuration;
-    this.#listener.listen({ host, port, backlog });
+    if (descriptor === undefined) this.#listener.listen({ host, port, backlog });
+    else this.#listener.listen({ fd: descriptor });
     try {
       await once(this.#listener, 'listening');
     } catch (cause) {
@@ -318,7 +365,8 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
         code === 'EADDRINUSE'
           ? 'another process listens there; stop it, or choose another port with --first-port'
           : message;
-      throw new SallyportError('UNREACHABLE', `the first port ${host}:${port} could not be opened: ${why}`, { cause });
+      const where = descriptor === undefined ? `${host}:${port}` : `at descriptor ${descriptor}`;
+      throw new SallyportError('UNREACHABLE', `the first port ${where} could not be opened: ${why}`, { cause });
     }
     this.#listener.on('error', (error) =>
       this.#log.error({ event: 'listener-failed', port: this.address.port, reason: error.message }),
