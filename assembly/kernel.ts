@@ -8,7 +8,7 @@ import { multiplyAddIsExact } from './fma';
 import { bytesFromLimbs, canonicalLimbs, limbsFromBytes } from './limbs';
 import { multiplyPair, squarePair } from './montgomery-pair';
 import { multiplyQuad, squareQuad } from './montgomery-quad';
-import { multiplyScalar } from './montgomery-scalar';
+import { multiplyScalar, squareScalar } from './montgomery-scalar';
 import { multiplySingle, squareSingle } from './montgomery-single';
 
 /** Bit 0: SIMD; bit 1: relaxed SIMD fused multiply-add. */
@@ -56,7 +56,7 @@ export function square(lanes: i32, out: usize, x: usize, p: usize, n: i32): void
     if (LANES_MAX >= 4 && lanes == 4) squareQuad(out, x, p, n);
     else if (lanes == 2) squarePair(out, x, p, n);
     else squareSingle(out, x, p, n);
-  } else multiplyScalar(out, x, x, p, n);
+  } else squareScalar(out, x, p, n);
 }
 
 /** Lane `lane` of out = the big-endian number of `length` bytes at `from`. */
