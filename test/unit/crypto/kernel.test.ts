@@ -9,10 +9,10 @@ import { chooseKernel } from '../../../src/crypto/kernel.ts';
 import { modPow, toBigInt } from '../../equivalence/bigint-reference.ts';
 
 /** What a process of its own, with these V8 flags, chooses and computes: the report, and 3^65537 in ffdhe2048. */
-function inProcess(...flags: string[]): { kernel: KernelReport; value: string } {
+function inProcess(flags: string[], options = {}): { kernel: KernelReport; value: string } {
   const script = `
     const { loadCrypto } = await import(${JSON.stringify(new URL('../../../src/crypto/index.ts', import.meta.url).href)});
-    const crypto = await loadCrypto();
+    const crypto = await loadCrypto(${JSON.stringify(options)});
     const three = new Uint8Array(256).fill(3, 255);
     const value = crypto.sharedValue('ffdhe2048', Uint8Array.of(1, 0, 1), three);
     process.stdout.write(JSON.stringify({ kernel: crypto.kernel, value: Buffer.from(value).toString('hex') }));`;
@@ -24,9 +24,10 @@ function inProcess(...flags: string[]): { kernel: KernelReport; value: string } 
 
 const EXPECTED = modPow(3n, 65537n, toBigInt(GROUPS.ffdhe2048.p())).toString(16).padStart(512, '0');
 
-describe('the choice of a kernel in real processes', () => {
+// The flags are those of V8 on x86-64.
+describe.skipIf(process.arch !== 'x64')('the choice of a kernel in real processes', () => {
   test('without fused multiply-add, scalar runs and the report says why', () => {
-    const { kernel, value } = inProcess('--no-enable-fma3');
+    const { kernel, value } = inProcess(['--no-enable-fma3']);
     expect(kernel).toEqual({
       name: 'scalar',
       lanes: 1,
@@ -36,7 +37,7 @@ describe('the choice of a kernel in real processes', () => {
   });
 
   test('without SIMD, scalar runs and the report says why', () => {
-    const { kernel, value } = inProcess('--no-enable-sse4-1');
+    const { kernel, value } = inProcess(['--no-enable-sse4-1']);
     expect(kernel.name).toBe('scalar');
     expect(kernel.rejected[0]).toMatchObject({
       name: 'fma',
@@ -45,8 +46,26 @@ describe('the choice of a kernel in real processes', () => {
     expect(value).toBe(EXPECTED);
   });
 
+  test('with quads allowed, they run or the report says why not, and the value is right', () => {
+    const { kernel, value } = inProcess([], { quads: true });
+    expect(value).toBe(EXPECTED);
+    if (kernel.name === 'fma-quad') expect(kernel).toMatchObject({ lanes: 4, rejected: [] });
+    else
+      expect(kernel.rejected[0]).toMatchObject({
+        name: 'fma-quad',
+        reason: expect.stringMatching(/faster|fused|engine/),
+      });
+  });
+
+  test('with 256-bit instructions off, quads are measured and found no gain', () => {
+    const { kernel, value } = inProcess(['--no-enable-avx2'], { quads: true });
+    expect(kernel.name).not.toBe('fma-quad');
+    expect(kernel.rejected[0]?.name).toBe('fma-quad');
+    expect(value).toBe(EXPECTED);
+  });
+
   test('with the flags of this machine, whatever runs is right', () => {
-    expect(inProcess().value).toBe(EXPECTED);
+    expect(inProcess([]).value).toBe(EXPECTED);
   });
 });
 
