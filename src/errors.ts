@@ -22,42 +22,186 @@ interface ErrorRow {
 
 export const ERRORS = {
   // On the wire, in the order of docs/PROTOCOL.md.
-  BAD_FRAME: { fault: 'peer', alert: 0x01, retry: 'never', advice: 'The peer sent bytes that are not a Sallyport/1 message in this place; check that both sides speak Sallyport/1 on this port.' },
-  UNSUPPORTED_VERSION: { fault: 'peer', alert: 0x02, retry: 'never', advice: 'The two sides share no protocol version; update the older one.' },
-  NO_COMMON_PARAMETERS: { fault: 'peer', alert: 0x03, retry: 'never', advice: 'The two sides share no group, KEM or cipher; compare the policies of customer and server.' },
-  BUSY: { fault: 'load', alert: 0x04, retry: 'later', advice: 'The server has no free port or no room in its queue; try again after the stated delay.' },
-  BAD_COOKIE: { fault: 'peer', alert: 0x05, retry: 'now', advice: 'The retry cookie or puzzle solution was not accepted; start again from the first port.' },
-  TIMEOUT: { fault: 'peer', alert: 0x06, retry: 'now', advice: 'A message did not arrive within its limit; start a new session.' },
-  BAD_CLAIM: { fault: 'peer', alert: 0x07, retry: 'now', advice: 'The second port did not accept the claim (unknown, expired, used or wrong); start again from the first port.' },
-  KEY_EXCHANGE_FAILED: { fault: 'peer', alert: 0x08, retry: 'now', advice: 'The key exchange did not agree; if it repeats, something between the two sides alters the traffic.' },
-  AUTH_FAILED: { fault: 'peer', alert: 0x09, retry: 'never', advice: 'The identity was not verified; compare the customer file and profile with what was enrolled, or enroll again.' },
-  NOT_AUTHENTICATED: { fault: 'peer', alert: 0x0a, retry: 'never', advice: 'A transaction came before the identity was verified; send the profile first.' },
-  TRANSACTION_MALFORMED: { fault: 'peer', alert: 0x0b, retry: 'never', advice: 'The transaction document could not be understood; correct it and send it with a new id.' },
-  IDEMPOTENCY_CONFLICT: { fault: 'peer', alert: 0x0c, retry: 'never', advice: 'This transaction id was used before with another document; use a fresh id for a new transaction.' },
-  TOO_LARGE: { fault: 'peer', alert: 0x0d, retry: 'never', advice: 'The document is larger than the protocol allows; split it.' },
-  LIMIT: { fault: 'peer', alert: 0x0e, retry: 'now', advice: 'The session reached one of its limits (time, records or transactions); go on in a new session.' },
-  SHUTDOWN: { fault: 'environment', alert: 0x0f, retry: 'later', advice: 'The server is shutting down; try again when it is back.' },
-  INTERNAL: { fault: 'environment', alert: 0x10, retry: 'later', advice: 'The server failed inside; its log names the cause. Ask again with the same transaction id.' },
+  BAD_FRAME: {
+    fault: 'peer',
+    alert: 0x01,
+    retry: 'never',
+    advice:
+      'The peer sent bytes that are not a Sallyport/1 message in this place; check that both sides speak Sallyport/1 on this port.',
+  },
+  UNSUPPORTED_VERSION: {
+    fault: 'peer',
+    alert: 0x02,
+    retry: 'never',
+    advice: 'The two sides share no protocol version; update the older one.',
+  },
+  NO_COMMON_PARAMETERS: {
+    fault: 'peer',
+    alert: 0x03,
+    retry: 'never',
+    advice: 'The two sides share no group, KEM or cipher; compare the policies of customer and server.',
+  },
+  BUSY: {
+    fault: 'load',
+    alert: 0x04,
+    retry: 'later',
+    advice: 'The server has no free port or no room in its queue; try again after the stated delay.',
+  },
+  BAD_COOKIE: {
+    fault: 'peer',
+    alert: 0x05,
+    retry: 'now',
+    advice: 'The retry cookie or puzzle solution was not accepted; start again from the first port.',
+  },
+  TIMEOUT: {
+    fault: 'peer',
+    alert: 0x06,
+    retry: 'now',
+    advice: 'A message did not arrive within its limit; start a new session.',
+  },
+  BAD_CLAIM: {
+    fault: 'peer',
+    alert: 0x07,
+    retry: 'now',
+    advice:
+      'The second port did not accept the claim (unknown, expired, used or wrong); start again from the first port.',
+  },
+  KEY_EXCHANGE_FAILED: {
+    fault: 'peer',
+    alert: 0x08,
+    retry: 'now',
+    advice: 'The key exchange did not agree; if it repeats, something between the two sides alters the traffic.',
+  },
+  AUTH_FAILED: {
+    fault: 'peer',
+    alert: 0x09,
+    retry: 'never',
+    advice:
+      'The identity was not verified; compare the customer file and profile with what was enrolled, or enroll again.',
+  },
+  NOT_AUTHENTICATED: {
+    fault: 'peer',
+    alert: 0x0a,
+    retry: 'never',
+    advice: 'A transaction came before the identity was verified; send the profile first.',
+  },
+  TRANSACTION_MALFORMED: {
+    fault: 'peer',
+    alert: 0x0b,
+    retry: 'never',
+    advice: 'The transaction document could not be understood; correct it and send it with a new id.',
+  },
+  IDEMPOTENCY_CONFLICT: {
+    fault: 'peer',
+    alert: 0x0c,
+    retry: 'never',
+    advice: 'This transaction id was used before with another document; use a fresh id for a new transaction.',
+  },
+  TOO_LARGE: {
+    fault: 'peer',
+    alert: 0x0d,
+    retry: 'never',
+    advice: 'The document is larger than the protocol allows; split it.',
+  },
+  LIMIT: {
+    fault: 'peer',
+    alert: 0x0e,
+    retry: 'now',
+    advice: 'The session reached one of its limits (time, records or transactions); go on in a new session.',
+  },
+  SHUTDOWN: {
+    fault: 'environment',
+    alert: 0x0f,
+    retry: 'later',
+    advice: 'The server is shutting down; try again when it is back.',
+  },
+  INTERNAL: {
+    fault: 'environment',
+    alert: 0x10,
+    retry: 'later',
+    advice: 'The server failed inside; its log names the cause. Ask again with the same transaction id.',
+  },
 
   // At the customer only.
-  HOST_KEY_MISMATCH: { fault: 'peer', retry: 'never', advice: 'The server does not hold the host key this customer pinned. Somebody may be between you and it: do not go on before its operator confirms the new fingerprint.' },
-  BAD_OFFER_SIGNATURE: { fault: 'peer', retry: 'never', advice: "The server's offer is not signed by its host key: it was altered on the way, or comes from somebody else." },
-  PARAMETER_MISMATCH: { fault: 'peer', retry: 'never', advice: 'The public numbers in the offer are not those of the named group: do not use this server.' },
-  DOWNGRADE: { fault: 'peer', retry: 'never', advice: "The server chose less than this customer's policy allows; do not lower the policy unless its operator asks for it by another way." },
-  TRUNCATED: { fault: 'peer', retry: 'now', advice: 'The connection ended without a CLOSE: what was not receipted is unknown. Ask again with the same transaction id.' },
-  DECRYPT_FAILED: { fault: 'peer', retry: 'now', advice: 'A record did not decrypt: it was altered, or the keys differ. Start a new session.' },
-  BAD_RECEIPT: { fault: 'peer', retry: 'never', advice: "The receipt is not signed by the server's key or does not belong to this transaction; treat the outcome as unknown and ask the operator." },
-  UNREACHABLE: { fault: 'environment', retry: 'later', advice: 'No connection could be made; check address, port and that the server runs.' },
-  OUTCOME_UNKNOWN: { fault: 'environment', retry: 'now', advice: 'The transaction was sent and no receipt came back: it may or may not have taken effect. Ask again with the same id to learn which.' },
+  HOST_KEY_MISMATCH: {
+    fault: 'peer',
+    retry: 'never',
+    advice:
+      'The server does not hold the host key this customer pinned. Somebody may be between you and it: do not go on before its operator confirms the new fingerprint.',
+  },
+  BAD_OFFER_SIGNATURE: {
+    fault: 'peer',
+    retry: 'never',
+    advice: "The server's offer is not signed by its host key: it was altered on the way, or comes from somebody else.",
+  },
+  PARAMETER_MISMATCH: {
+    fault: 'peer',
+    retry: 'never',
+    advice: 'The public numbers in the offer are not those of the named group: do not use this server.',
+  },
+  DOWNGRADE: {
+    fault: 'peer',
+    retry: 'never',
+    advice:
+      "The server chose less than this customer's policy allows; do not lower the policy unless its operator asks for it by another way.",
+  },
+  TRUNCATED: {
+    fault: 'peer',
+    retry: 'now',
+    advice:
+      'The connection ended without a CLOSE: what was not receipted is unknown. Ask again with the same transaction id.',
+  },
+  DECRYPT_FAILED: {
+    fault: 'peer',
+    retry: 'now',
+    advice: 'A record did not decrypt: it was altered, or the keys differ. Start a new session.',
+  },
+  BAD_RECEIPT: {
+    fault: 'peer',
+    retry: 'never',
+    advice:
+      "The receipt is not signed by the server's key or does not belong to this transaction; treat the outcome as unknown and ask the operator.",
+  },
+  UNREACHABLE: {
+    fault: 'environment',
+    retry: 'later',
+    advice: 'No connection could be made; check address, port and that the server runs.',
+  },
+  OUTCOME_UNKNOWN: {
+    fault: 'environment',
+    retry: 'now',
+    advice:
+      'The transaction was sent and no receipt came back: it may or may not have taken effect. Ask again with the same id to learn which.',
+  },
 
   // Local.
   BAD_ARGUMENT: { fault: 'caller', retry: 'never', advice: 'Correct the value and call again.' },
-  BAD_PUBLIC_VALUE: { fault: 'peer', retry: 'never', advice: 'The peer value is not in 2 to p-2 or has the wrong length: it must not be used.' },
-  BAD_CONFIGURATION: { fault: 'caller', retry: 'never', advice: 'Correct the named setting; --print-config shows where each value comes from.' },
+  BAD_PUBLIC_VALUE: {
+    fault: 'peer',
+    retry: 'never',
+    advice: 'The peer value is not in 2 to p-2 or has the wrong length: it must not be used.',
+  },
+  BAD_CONFIGURATION: {
+    fault: 'caller',
+    retry: 'never',
+    advice: 'Correct the named setting; --print-config shows where each value comes from.',
+  },
   BAD_FILE: { fault: 'environment', retry: 'never', advice: 'The file was left as it was.' },
-  LEDGER_TOO_NEW: { fault: 'environment', retry: 'never', advice: 'This ledger was written by a newer Sallyport; run that version, or restore a backup.' },
-  LEDGER_CORRUPT: { fault: 'environment', retry: 'never', advice: 'The ledger does not verify and was left untouched; restore the newest backup that verifies.' },
-  LEDGER_UNAVAILABLE: { fault: 'environment', retry: 'later', advice: 'The ledger could not be read or written; see the message for the cause (disk full, permissions).' },
+  LEDGER_TOO_NEW: {
+    fault: 'environment',
+    retry: 'never',
+    advice: 'This ledger was written by a newer Sallyport; run that version, or restore a backup.',
+  },
+  LEDGER_CORRUPT: {
+    fault: 'environment',
+    retry: 'never',
+    advice: 'The ledger does not verify and was left untouched; restore the newest backup that verifies.',
+  },
+  LEDGER_UNAVAILABLE: {
+    fault: 'environment',
+    retry: 'later',
+    advice: 'The ledger could not be read or written; see the message for the cause (disk full, permissions).',
+  },
   NOT_FOUND: { fault: 'caller', retry: 'never', advice: 'List what exists and name one of those.' },
   ALREADY_EXISTS: { fault: 'caller', retry: 'never', advice: 'Choose another name, or use what is there.' },
 } as const satisfies Record<string, ErrorRow>;
@@ -65,7 +209,9 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 /** The codes that have an alert byte, that is, those a peer can be told. */
-export type AlertCode = { [Code in ErrorCode]: (typeof ERRORS)[Code] extends { alert: number } ? Code : never }[ErrorCode];
+export type AlertCode = {
+  [Code in ErrorCode]: (typeof ERRORS)[Code] extends { alert: number } ? Code : never;
+}[ErrorCode];
 
 const CODE_BY_ALERT: ReadonlyMap<number, AlertCode> = new Map(
   Object.entries(ERRORS).flatMap(([code, row]) => ('alert' in row ? [[row.alert, code as AlertCode] as const] : [])),
