@@ -22,7 +22,7 @@ const rulesSchema = z.strictObject({
       ratioMax: z.number().positive().nullable(),
     }),
   ),
-  /** Exact: more fails, less asks for the file to be brought up to date. */
+  /** Exact: one more fails; fewer passes, and says that the file can be tightened. */
   counts: z.record(z.string(), z.number().nonnegative()),
 });
 
@@ -72,11 +72,12 @@ function judgeCount(bench: Extract<BenchEntry, { kind: 'count' }>, rules: GateRu
     return { name: bench.name, passed: false, words: 'gates.json has no count for it: add one' };
   if (bench.value === expected)
     return { name: bench.name, passed: true, words: `${bench.value} ${bench.unit}, as expected` };
-  const direction = bench.value > expected ? 'more' : 'fewer';
+  // Less work is no fault; the file is tightened when somebody looks at it next.
+  const fewer = bench.value < expected;
   return {
     name: bench.name,
-    passed: false,
-    words: `${bench.value} ${bench.unit} instead of ${expected}: ${direction} than gates.json says; find out why, then change the file in the same commit`,
+    passed: fewer,
+    words: `${bench.value} ${bench.unit} instead of ${expected}: ${fewer ? 'fewer, so that npm run bench:ci -- --update-counts can tighten the gate' : 'more; find out why, and change gates.json only with the change that explains it'}`,
   };
 }
 

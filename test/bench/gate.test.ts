@@ -54,7 +54,7 @@ describe('a gate', () => {
     const count = (value: number) => resultOf({ kind: 'count', name: 'flushes', what: '', unit: 'flushes', value });
     expect(verdict(count(1), RULES)).toEqual([true]);
     expect(verdict(count(2), RULES)).toEqual([false]);
-    expect(verdict(count(0), RULES)).toEqual([false]);
+    expect(judge(count(0), RULES)[0]).toMatchObject({ passed: true, words: expect.stringContaining('tighten') });
   });
 
   it('fails what it has no rule for: a benchmark cannot be added without one', () => {
@@ -66,7 +66,12 @@ describe('a gate', () => {
 describe('gates.json', () => {
   it('has a rule for every benchmark, and none for what is gone', async () => {
     const inProcess = [...(await kernelPairs()), ...recordPairs(), ...portPairs(), ...(await handshakePairs())];
-    const others = ['ledger commit, 32 payments', 'session, handshake', 'session, one payment'];
+    const others = [
+      'ledger commit, 32 payments',
+      'session, handshake',
+      'session, one payment',
+      'sessions, 8 payments at once',
+    ];
     const rules = readGateRules();
     expect(Object.keys(rules.ratios).sort()).toEqual([...inProcess.map((pair) => pair.name), ...others].sort());
     expect(Object.keys(rules.counts).length).toBeGreaterThan(10);

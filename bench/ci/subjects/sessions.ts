@@ -20,6 +20,8 @@ import { openBenchServer } from '../bench-server.ts';
 import type { BenchPair } from '../subject.ts';
 
 const ECHO_BYTES = 512;
+/** Enough that the pool's batches and the ledger's group commit show. */
+const AT_ONCE = 8;
 
 export async function sessionPairs(parent: string): Promise<BenchPair[]> {
   const bench = await openBenchServer(parent);
@@ -52,6 +54,17 @@ export async function sessionPairs(parent: string): Promise<BenchPair[]> {
       what: 'the same with one durable, receipted payment',
       reference: 'two TCP echoes',
       subject: sessions('payment'),
+      referenceWork: echoes,
+    },
+    {
+      name: `sessions, ${AT_ONCE} payments at once`,
+      what: `${AT_ONCE} sessions with a payment each, begun together`,
+      reference: 'two TCP echoes',
+      subject: async (iterations) => {
+        for (let i = 0; i < iterations; i += 1) {
+          await Promise.all(Array.from({ length: AT_ONCE }, () => bench.session('payment')));
+        }
+      },
       referenceWork: echoes,
       close: async () => {
         await bench.close();
