@@ -99,12 +99,14 @@ function power(group: i32, lanes: i32, base: usize, length: i32): void {
   }
   const windows = length << 1;
   for (let w = windows - 1; w >= 0; w--) {
-    if (w != windows - 1) {
-      for (let s = 0; s < WINDOW_BITS; s++) square(lanes, ACCUMULATOR, ACCUMULATOR, p, n);
-    }
+    // Selected before the squarings, so that its stores are done with when the multiplication reads across them.
     selectPower(lanes, stride, n, w * WINDOW_BITS);
-    if (w != windows - 1) multiply(lanes, ACCUMULATOR, ACCUMULATOR, SELECTED, p, n);
-    else memory.copy(ACCUMULATOR, SELECTED, stride);
+    if (w == windows - 1) {
+      memory.copy(ACCUMULATOR, SELECTED, stride);
+      continue;
+    }
+    for (let s = 0; s < WINDOW_BITS; s++) square(lanes, ACCUMULATOR, ACCUMULATOR, p, n);
+    multiply(lanes, ACCUMULATOR, ACCUMULATOR, SELECTED, p, n);
   }
 }
 
