@@ -99,15 +99,30 @@ const exponentiationOf = (name: KernelName, fixedBase: FixedBase) =>
 // What fma-quad is built for; without it the same code runs on 128 bits.
 setFlagsFromString('--experimental-wasm-revectorize');
 
-/** Every kernel, and every way to make powers of g. */
+/** Powers of g by the other tables; what does not depend on the table is tested below. */
 describe.each([
-  ['fma, windows', exponentiationOf('fma', 'windows')],
   ['fma, comb', exponentiationOf('fma', 'comb')],
   ['fma, no table', exponentiationOf('fma', 'none')],
-  ['fma-quad, windows', exponentiationOf('fma-quad', 'windows')],
   ['fma-quad, comb', exponentiationOf('fma-quad', 'comb')],
-  ['scalar, windows', exponentiationOf('scalar', 'windows')],
   ['scalar, comb', exponentiationOf('scalar', 'comb')],
+] as const)('%s', (_, crypto) => {
+  test.each(GROUP_NAMES)('%s: public values, in a batch and one at a time, equal the model', (name) => {
+    const { cases, publics } = MODEL[GROUPS[name].index]!;
+    const inTable = cases.flatMap(({ exponent }, index) =>
+      exponent.length <= 64 ? [{ exponent, value: publics[index]! }] : [],
+    );
+    const values = inTable.map(({ value }) => value);
+    const exponents = inTable.map(({ exponent }) => exponent);
+    expect(crypto.publicValues(name, exponents).map((value) => hex(value as Uint8Array))).toEqual(values);
+    expect(exponents.map((exponent) => hex(crypto.publicValue(name, exponent)))).toEqual(values);
+  });
+});
+
+/** Every kernel. */
+describe.each([
+  ['fma', exponentiationOf('fma', 'windows')],
+  ['fma-quad', exponentiationOf('fma-quad', 'windows')],
+  ['scalar', exponentiationOf('scalar', 'windows')],
 ] as const)('%s', (label, crypto) => {
   describe.each(GROUP_NAMES)('%s', (name) => {
     const group = GROUPS[name];
@@ -124,8 +139,8 @@ describe.each([
     test('one at a time, too', () => {
       cases.forEach(({ exponent, peerPublicValue }, index) => {
         // Exponents of |p| bytes go the same way as the others and take twelve times as long.
-        if (exponent.length === group.byteLength && label !== 'fma, windows') return;
-        if (label.startsWith('scalar') && name === 'ffdhe4096') return;
+        if (exponent.length === group.byteLength && label !== 'fma') return;
+        if (label === 'scalar' && index % 5 !== 0) return; // one at a time is all that it does
         expect(hex(crypto.sharedValue(name, exponent, peerPublicValue))).toBe(shared[index]);
         expect(hex(crypto.publicValue(name, exponent))).toBe(publics[index]);
       });
