@@ -25,7 +25,13 @@ export class Arena {
     const complaints: string[] = [];
     const logger = pino({ level: 'error' }, { write: (line: string) => void complaints.push(line) });
     const stage = await Stage.open(
-      { 'second-ports': { kind: 'system', count: PORTS }, threads: 1, 'lease-ms': 3_000, ...overrides },
+      {
+        'second-ports': { kind: 'system', count: PORTS },
+        groups: ['ffdhe2048'],
+        threads: 1,
+        'lease-ms': 3_000,
+        ...overrides,
+      },
       logger,
     );
     const alice = await stage.enroll('alice', 1_000_000_00n);
