@@ -26,8 +26,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   session: ['wire', 'crypto'],
   pool: ['crypto'],
   ports: [],
-  // A ledger receipt is stored in its wire form, byte for byte, so the ledger uses that one codec.
-  ledger: ['wire'],
+  // A receipt is stored in its wire form and signed by the host key: one codec and one idea of that key for all.
+  ledger: ['wire', 'crypto'],
   server: ['session', 'wire', 'pool', 'ports', 'ledger', 'crypto'],
   customer: ['session', 'wire', 'crypto'],
   load: ['customer', 'session', 'wire', 'crypto'],

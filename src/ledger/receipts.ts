@@ -1,9 +1,9 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
+import { hostKeyId, rawHostPublicKey } from '../crypto/identity.ts';
 import { assert, SallyportError } from '../errors.ts';
 import {
   decodeReceipt,
   encodeUnsignedReceipt,
-  RECEIPT_KEY_ID_BYTES,
   RECEIPT_SIGNATURE_BYTES,
   type Receipt,
   receiptSignatureInput,
@@ -19,13 +19,6 @@ export interface ReceiptSigner {
   sign(message: Uint8Array): Uint8Array;
 }
 
-/** docs/PROTOCOL.md section 8: the first 8 bytes of SHA-256("sallyport/1 host key" || public key). */
-export function hostKeyId(publicKey: Uint8Array): Uint8Array {
-  assert(publicKey.length === 32, 'an Ed25519 public key has 32 bytes');
-  const input = Buffer.concat([Buffer.from('sallyport/1 host key\0', 'latin1'), publicKey]);
-  return new Uint8Array(hash('sha256', input, 'buffer').subarray(0, RECEIPT_KEY_ID_BYTES));
-}
-
 /** A signer over an Ed25519 private key, given as KeyObject or PKCS#8 DER. */
 export function createReceiptSigner(privateKey: KeyObject | Uint8Array): ReceiptSigner {
   const key =
@@ -34,12 +27,7 @@ export function createReceiptSigner(privateKey: KeyObject | Uint8Array): Receipt
       : privateKey;
   if (key.asymmetricKeyType !== 'ed25519')
     throw new SallyportError('BAD_ARGUMENT', 'the host key is not an Ed25519 private key');
-  return { keyId: hostKeyId(rawPublicKey(createPublicKey(key))), sign: (message) => sign(null, message, key) };
-}
-
-/** The 32 bytes of an Ed25519 public key. */
-export function rawPublicKey(publicKey: KeyObject): Uint8Array {
-  return new Uint8Array(Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url'));
+  return { keyId: hostKeyId(rawHostPublicKey(key)), sign: (message) => sign(null, message, key) };
 }
 
 /** body_hash of a transaction document. 32 bytes. */
@@ -69,8 +57,8 @@ export type ReceiptKeys = ReadonlyMap<string, KeyObject>;
 export function receiptKeys(publicKeys: readonly Uint8Array[]): ReceiptKeys {
   return new Map(
     publicKeys.map((raw) => {
-      const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(raw).toString('base64url') };
-      return [Buffer.from(hostKeyId(raw)).toString('hex'), createPublicKey({ key: jwk, format: 'jwk' })] as const;
+      const key = createPublicKey({ key: Buffer.from(raw), format: 'raw-public', asymmetricKeyType: 'ed25519' });
+      return [Buffer.from(hostKeyId(raw)).toString('hex'), key] as const;
     }),
   );
 }

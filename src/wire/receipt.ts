@@ -37,7 +37,7 @@ export interface Receipt {
   readonly signature: Uint8Array;
 }
 
-export const RECEIPT_KEY_ID_BYTES = 8;
+const RECEIPT_KEY_ID_BYTES = 8;
 export const RECEIPT_SIGNATURE_BYTES = 64;
 const BODY_HASH_OFFSET = 33;
 const BODY_HASH_BYTES = 32;

@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { rawHostPublicKey } from '../../../src/crypto/identity.ts';
 import type { Account } from '../../../src/ledger/accounts.ts';
 import { Ledger } from '../../../src/ledger/ledger.ts';
 import type { Processor } from '../../../src/ledger/processor.ts';
 import { createProcessorRegistry } from '../../../src/ledger/processor-registry.ts';
-import { createReceiptSigner, rawPublicKey, receiptKeys } from '../../../src/ledger/receipts.ts';
+import { createReceiptSigner, receiptKeys } from '../../../src/ledger/receipts.ts';
 import type { SubmitResult } from '../../../src/ledger/service.ts';
 import { MemoryStorage } from '../../../src/ledger/storage/memory.ts';
 import type { LedgerStorage } from '../../../src/ledger/storage/storage.ts';
@@ -16,7 +17,7 @@ import { PRIVATE_KEY, transactionId } from './payments.ts';
 
 export { PRIVATE_KEY, payment, transactionId } from './payments.ts';
 
-export const PUBLIC_KEY = rawPublicKey(createPublicKey(PRIVATE_KEY));
+export const PUBLIC_KEY = rawHostPublicKey(createPublicKey(PRIVATE_KEY));
 export const SIGNER = createReceiptSigner(PRIVATE_KEY);
 export const KEYS = receiptKeys([PUBLIC_KEY]);
 

@@ -1,9 +1,8 @@
 import { createHash, generateKeyPairSync, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { hostKeyId, rawHostPublicKey } from '../../../src/crypto/identity.ts';
 import {
   createReceiptSigner,
-  hostKeyId,
-  rawPublicKey,
   receiptKeys,
   sealReceipt,
   transactionHash,
@@ -57,7 +56,7 @@ describe('a receipt', () => {
     expect(verifyReceipt(RECEIPT, 'alicf', KEYS)).toBe('bad-signature');
     expect(verifyReceipt(RECEIPT, 'alice', receiptKeys([]))).toBe('unknown-key');
     const other = generateKeyPairSync('ed25519');
-    expect(verifyReceipt(RECEIPT, 'alice', receiptKeys([rawPublicKey(other.publicKey)]))).toBe('unknown-key');
+    expect(verifyReceipt(RECEIPT, 'alice', receiptKeys([rawHostPublicKey(other.publicKey)]))).toBe('unknown-key');
   });
 
   it('is refused when it was cut anywhere or lengthened', () => {
