@@ -97,10 +97,11 @@ class Reporter implements Observer {
   }
 
   flush(): void {
+    // Before the rows: nobody shall see more that ended than was started.
+    tell({ kind: 'status', started: this.#started, inFlight: this.#inFlight, held: this.#driver.held });
     this.#rows.flush();
     if (this.#unstarted.length > 0) tell({ kind: 'unstarted', dueNs: this.#unstarted });
     this.#unstarted = [];
-    tell({ kind: 'status', started: this.#started, inFlight: this.#inFlight, held: this.#driver.held });
   }
 
   stop(): void {
