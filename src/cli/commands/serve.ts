@@ -7,14 +7,12 @@ import { pino } from 'pino';
 import { addressOf } from '../../customer/connection.ts';
 import { SallyportError } from '../../errors.ts';
 import { loadProcessors } from '../../ledger/processor-registry.ts';
-import { AdminServer } from '../../server/admin/admin-server.ts';
+import type { AdminServer } from '../../server/admin/admin-server.ts';
 import { resolveConfiguration } from '../../server/configuration.ts';
-import { SecurityServer } from '../../server/index.ts';
-import type { ServerConfiguration } from '../../server/settings.ts';
-import { openAdminToken } from '../../server/state-directory.ts';
-import { EXIT } from '../exit-codes.ts';
+import type { SecurityServer } from '../../server/index.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
 import { nextCommand } from '../next-command.ts';
+import { operate } from '../operate.ts';
 import type { Output } from '../output.ts';
 import { addSettingOptions, flagsOf, printConfiguration, settingText } from '../setting-options.ts';
 import { encodeTracedStep } from '../trace.ts';
@@ -44,49 +42,38 @@ export const registerServe: Register = (parent, invocation) => {
     ['SALLYPORT_FIRST_PORT=7000 sallyport serve --print-config', 'what would be in force, and why'],
   ]);
   onAction<Options>(serve, invocation, async (_args, options, output) => {
-    const resolved = resolveConfiguration({
-      file: options.config,
-      environment: process.env,
-      flags: flagsOf(options),
-    });
+    const sources = { file: options.config, environment: process.env, flags: flagsOf(options) };
+    const resolved = resolveConfiguration(sources);
     if (options.printConfig) {
       printConfiguration(resolved, output);
-      return;
+      return undefined;
     }
     const { configuration } = resolved;
     if (options.checkConfig) {
       await loadProcessors(configuration.processors, process.cwd());
       if (output.json) output.document({ right: true });
       else output.line(`${output.style('green', '✓')} the configuration is right`);
-      return;
+      return undefined;
     }
     const destination = openLog(options.logFile);
     const logger = pino({ level: configuration['log-level'], timestamp: pino.stdTimeFunctions.isoTime }, destination);
-    const admin = await startAdmin(configuration);
-    // From before the start: a signal that comes during it stops the server as soon as it stands.
-    const signalled = untilSignalled();
-    const server = await SecurityServer.start({ configuration, logger });
-    admin?.attach(server);
-    if (options.traceSteps !== undefined) traceServer(server, options.traceSteps);
-    announce(server, admin, options, output);
-    await signalled;
-    output.note(
-      `\nstopping: sessions that run have ${configuration['drain-ms'] / 1_000} s to finish; interrupt again to leave at once`,
-    );
-    const leave = (): void => process.exit(EXIT.INTERRUPTED);
-    process.once('SIGINT', leave).once('SIGTERM', leave);
-    await server.stop();
-    await admin?.close();
-    process.off('SIGINT', leave).off('SIGTERM', leave);
-    output.note('stopped');
+    return operate({
+      configuration,
+      resolve: () => resolveConfiguration(sources).configuration,
+      logger,
+      // After whoever rotates logs has moved the file away.
+      reopenLog: () => {
+        if (options.logFile !== undefined) destination.reopen();
+      },
+      environment: process.env,
+      onStarted: (server, admin) => {
+        if (options.traceSteps !== undefined) traceServer(server, options.traceSteps);
+        announce(server, admin, options, output);
+      },
+      note: (text) => output.note(text),
+    });
   });
 };
-
-/** Before the security server, so that its health says "starting"; undefined when it is off. */
-async function startAdmin(configuration: ServerConfiguration): Promise<AdminServer | undefined> {
-  const { 'admin-host': host, 'admin-port': port, state } = configuration;
-  return port === 'off' ? undefined : AdminServer.start({ host, port, token: () => openAdminToken(state) });
-}
 
 /** Synchronous: the last lines before an end are there, and a line costs microseconds. */
 function openLog(path: string | undefined): ReturnType<typeof pino.destination> {
@@ -160,11 +147,5 @@ function enrollCommand({ state, address, configuration }: SecurityServer, option
   return nextCommand(['enroll', 'alice', '--profile', 'email=alice@example.com'], {
     state: elsewhere ? state.path : undefined,
     server: moved ? addressOf(address.host, address.port) : undefined,
-  });
-}
-
-function untilSignalled(): Promise<void> {
-  return new Promise((stop) => {
-    process.once('SIGINT', () => stop()).once('SIGTERM', () => stop());
   });
 }
