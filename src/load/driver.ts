@@ -78,6 +78,8 @@ class SessionDriver implements LoadDriver {
     try {
       // The first payment travels with the key exchange, as a customer's does.
       const ahead = work.kind === 'payments' ? this.#pay(session, customer, start.index, 0, times) : undefined;
+      // When the session fails, so does this; `ready` says it first, and once is enough.
+      ahead?.catch(() => undefined);
       await session.ready;
       counted.endNs = this.#clock.nowNs();
       if (work.kind === 'hold') {

@@ -208,6 +208,50 @@ describe('sallyport load', () => {
     expect(capacity!.rate).toBeLessThanOrEqual(40);
   });
 
+  it('rejects its result, by name and exit code, when it has no address to connect from', async () => {
+    // An address of documentation (RFC 5737) that no machine has: binding to it fails before anything is sent.
+    const { exitCode, out } = await load(
+      ...['--source', '192.0.2.1', '--closed', '1', '--count', '3', '--duration', '30s', '--warm-up', '0ms', '--json'],
+    );
+    const result = readLoadResult(JSON.parse(out), 'stdout');
+    expect(exitCode).toBe(EXIT.UNTRUSTED);
+    expect(result.errors).toEqual({ EADDRNOTAVAIL: 3 });
+    expect(result.rejections.map(({ code }) => code)).toContain('SOURCE_PORTS');
+  });
+
+  it('rejects its result when it runs out of descriptors', async () => {
+    const bin = new URL('../../bin/sallyport.js', import.meta.url).pathname;
+    const args = argumentsFor(
+      '--workload',
+      'hold:1s',
+      '--closed',
+      '200',
+      '--count',
+      '200',
+      '--duration',
+      '20s',
+      '--warm-up',
+      '0ms',
+    );
+    const child = spawn('/bin/sh', [
+      '-c',
+      'ulimit -n 120; exec "$0" "$@"',
+      process.execPath,
+      bin,
+      ...args,
+      '--json',
+      '--no-verify',
+    ]);
+    const output = text(child.stdout);
+    const errors = text(child.stderr);
+    const exitCode = await new Promise((resolve) => child.on('exit', resolve));
+    expect(await errors).toBe('');
+    const result = readLoadResult(JSON.parse(await output), 'stdout');
+    expect(result.errors.EMFILE).toBeGreaterThan(0);
+    expect(result.rejections.map(({ code }) => code)).toContain('DESCRIPTORS');
+    expect(exitCode).toBe(EXIT.UNTRUSTED);
+  });
+
   it('reports what was done when it is interrupted', async () => {
     const bin = new URL('../../bin/sallyport.js', import.meta.url).pathname;
     const child = spawn(process.execPath, [bin, ...argumentsFor('--rate', '20', '--duration', '60s', '--json')]);

@@ -45,7 +45,11 @@ export const registerLoad: Register = (parent, invocation) => {
     )
     .option('--duration <duration>', 'how long to measure, after the warm-up', durationMs)
     .option('--count <operations>', 'stop after so many operations', integerBetween(1, 100_000_000))
-    .option('--warm-up <duration>', 'at the beginning, not measured', durationMs, COMMAND_DEFAULTS.warmUpMs)
+    .addOption(
+      new Option('--warm-up <duration>', 'at the beginning, not measured')
+        .argParser(durationMs)
+        .default(COMMAND_DEFAULTS.warmUpMs, '1s'),
+    )
     .option('--seed <number>', 'of arrivals and mix: the same seed is the same load', integerBetween(0, 2 ** 32 - 1), 1)
     .option(
       '--in-flight <operations>',
@@ -56,15 +60,14 @@ export const registerLoad: Register = (parent, invocation) => {
     .option('--threads <count>', 'generator threads (default: all cores but one)', integerBetween(1, 64))
     .option('--source <addresses>', 'connect from these addresses in turns, such as 127.0.0.2-127.0.0.9', parseSources)
     .optionsGroup('What must hold:')
-    .option(
-      '--threshold <threshold>',
-      'such as p99<50ms, errors<0.1%, rate>=500, offer.p95<10ms; repeatable',
-      collect,
-      [],
-    )
+    .option('--threshold <threshold>', 'such as p99<50ms, errors<0.1%, rate>=500, offer.p95<10ms; repeatable', collect)
     .option('--find-capacity', 'search the highest rate that keeps the thresholds, instead of one run')
     .option('--rate-max <per-second>', 'the most to try', rate, COMMAND_DEFAULTS.rateMax)
-    .option('--probe <duration>', 'how long each rate is measured in the search', durationMs, COMMAND_DEFAULTS.probeMs)
+    .addOption(
+      new Option('--probe <duration>', 'how long each rate is measured in the search')
+        .argParser(durationMs)
+        .default(COMMAND_DEFAULTS.probeMs, '5s'),
+    )
     .option('--no-verify', 'do not look the payments up in the ledger afterwards')
     .optionsGroup('What is written:')
     .addOption(jsonOption())
@@ -88,6 +91,6 @@ function rate(text: string): number {
   return COMMAND_DEFAULTS.rateOf(text);
 }
 
-function collect(text: string, previous: readonly string[]): readonly string[] {
+function collect(text: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, text];
 }

@@ -35,8 +35,7 @@ export async function runLoadCommand(options: LoadOptions, output: Output): Prom
   // Everything that can be wrong with the options is said before a customer is enrolled.
   const load = loadOf(options);
   const workload = parseWorkload(options.workload);
-  const texts =
-    options.threshold.length === 0 && options.findCapacity === true ? CAPACITY_THRESHOLDS : options.threshold;
+  const texts = options.threshold ?? (options.findCapacity === true ? CAPACITY_THRESHOLDS : []);
   const thresholds = texts.map(parseThreshold);
   const customers = await customersOf(options, output);
   if (options.keepCustomers !== undefined) await writeLoadCustomers(options.keepCustomers, customers);

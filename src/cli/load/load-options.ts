@@ -30,7 +30,7 @@ export interface LoadOptions extends OperatorOptions {
   readonly inFlight: number;
   readonly threads?: number;
   readonly source?: readonly string[];
-  readonly threshold: readonly string[];
+  readonly threshold?: readonly string[];
   readonly findCapacity?: boolean;
   readonly rateMax: number;
   readonly probe: number;
