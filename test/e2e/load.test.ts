@@ -252,6 +252,41 @@ describe('sallyport load', () => {
     expect(exitCode).toBe(EXIT.UNTRUSTED);
   });
 
+  it('outlives the server: what was acknowledged before it went is in its ledger, and the rest is counted by code', async () => {
+    await using stage = await Stage.open({ 'second-ports': { kind: 'system', count: 64 } });
+    const began = expect
+      .poll(() => stage.server.gauges.ledger.committed, { timeout: 30_000, interval: 5 })
+      .toBeGreaterThan(20);
+    const stopped = began.then(() => stage.server.stop({ drainMs: 0 }));
+    const { exitCode, out } = await run([
+      ...['load', '--state', join(stage.folder, 'state'), '--server', `127.0.0.1:${stage.server.address.port}`],
+      ...[
+        '--group',
+        'ffdhe2048',
+        '--kem',
+        'none',
+        '--customers',
+        '2',
+        '--warm-up',
+        '0ms',
+        '--workload',
+        'mix:payments:3=3,hold:1s=1',
+      ],
+      ...['--rate', '40', '--duration', '4s', '--threshold', 'errors<1', '--json'],
+    ]);
+    await stopped;
+    const result = readLoadResult(JSON.parse(out), 'stdout');
+    expect(result.completed).toBeGreaterThan(0);
+    expect(result.failed).toBeGreaterThan(0);
+    // LIMIT is what the customer library says when the session was over before the next payment was asked for.
+    const possible = ['SHUTDOWN', 'LIMIT', 'TRUNCATED', 'UNREACHABLE', 'BAD_CLAIM', 'BUSY'];
+    expect(Object.keys(result.errors).filter((code) => !possible.includes(code))).toEqual([]);
+    expect(result.thresholds[0]).toMatchObject({ passed: false });
+    expect(result.verification).toMatchObject({ ledgerVerified: true, found: result.verification!.acknowledged });
+    expect(result.verification!.acknowledged).toBeGreaterThan(10);
+    expect([EXIT.THRESHOLD, EXIT.UNTRUSTED]).toContain(exitCode);
+  });
+
   it('reports what was done when it is interrupted', async () => {
     const bin = new URL('../../bin/sallyport.js', import.meta.url).pathname;
     const child = spawn(process.execPath, [bin, ...argumentsFor('--rate', '20', '--duration', '60s', '--json')]);
