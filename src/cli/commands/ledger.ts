@@ -1,13 +1,20 @@
-/** `sallyport ledger`: recompute everything, or write it out. Both read one unchanging view beside a running server. */
+/** `sallyport ledger`: recompute everything, write it out, or copy it. All read one unchanging view beside a running server. */
 
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { SallyportError } from '../../errors.ts';
 import { exportLedger } from '../../ledger/export.ts';
+import { backUpLedger } from '../../ledger/storage/sqlite-backup.ts';
 import { FINDINGS, type VerificationReport, verifyLedger } from '../../ledger/verification.ts';
 import { EXIT } from '../exit-codes.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
-import { configOption, type OperatorOptions, stateOption, withLedgerFile } from '../operator-state.ts';
+import {
+  configOption,
+  type OperatorOptions,
+  openOperatorDirectory,
+  stateOption,
+  withLedgerFile,
+} from '../operator-state.ts';
 import { type Output, UsageError } from '../output.ts';
 import { startProgress } from '../progress.ts';
 
@@ -19,7 +26,7 @@ interface ExportCommandOptions extends OperatorOptions {
 const FINDINGS_SHOWN_MAX = 20;
 
 export const registerLedger: Register = (parent, invocation) => {
-  const group = parent.command('ledger').description('verify and export the ledger');
+  const group = parent.command('ledger').description('verify, export and back up the ledger');
 
   const verify = group
     .command('verify')
@@ -77,6 +84,26 @@ export const registerLedger: Register = (parent, invocation) => {
       });
       output.note(`${count} entries written to ${options.output}`);
     }
+  });
+
+  const backing = group
+    .command('backup')
+    .description('copy the ledger into a file of its own, beside a running server')
+    .argument('<file>', 'the backup; never replaces a file')
+    .addOption(stateOption())
+    .addOption(configOption())
+    .addOption(jsonOption());
+  withExamples(backing, [['sallyport ledger backup /backup/ledger-$(date +%F).sqlite', 'every night']]);
+  onAction<OperatorOptions>(backing, invocation, async ([file], options, output) => {
+    const { directory } = openOperatorDirectory(options);
+    for (const pepper of directory.peppers.values()) pepper.fill(0);
+    await backUpLedger(directory.ledgerPath, file!);
+    const { size } = statSync(file!);
+    if (output.json) output.document({ file, bytes: size });
+    else output.line(`${output.style('green', '✓')} ${file}: ${size} bytes`);
+    output.note(
+      'Keep host key and peppers apart from it; docs/OPERATIONS.md says how a backup is proven and restored.',
+    );
   });
 };
 
