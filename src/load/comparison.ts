@@ -2,7 +2,7 @@
 
 import type { Measure } from './measure.ts';
 import { seededRandom } from './random.ts';
-import { bootstrapInterval, holm, type Interval, mannWhitney, median, ratioOfMedians } from './statistics.ts';
+import { bootstrapInterval, holm, type Interval, mannWhitney, mean, median, ratioBy } from './statistics.ts';
 
 export interface ComparisonRules {
   /** A smaller relative change does not matter: 0.05 is 5 %. */
@@ -29,9 +29,10 @@ export interface MeasureComparison {
   readonly name: string;
   readonly unit: string;
   readonly better: 'lower' | 'higher';
+  /** The median or mean of the samples; of exact counts the count. */
   readonly before: number;
   readonly after: number;
-  /** after / before by medians of the samples. */
+  /** after / before. */
   readonly ratio: number;
   /** Of the ratio, at 95 %. */
   readonly interval: Interval;
@@ -103,31 +104,48 @@ function comparePair(
     };
   }
   const samples = [a.samples, b.samples];
-  if (samples.some((sample) => sample.length < SAMPLES_MIN) || median(a.samples) === 0) {
-    const ratio = a.value === 0 ? Number.NaN : b.value / a.value;
-    const words =
-      a.value === 0 && b.value === 0
-        ? 'zero on both sides'
-        : `too few readings to decide (${a.samples.length} and ${b.samples.length}; at least ${SAMPLES_MIN} are needed)`;
-    const verdict = a.value === 0 && b.value === 0 ? 'same' : 'unclear';
-    return { ...base, ratio, interval: { low: Number.NaN, high: Number.NaN }, p: 1, superiority, verdict, words };
+  const undecided = { interval: { low: Number.NaN, high: Number.NaN }, superiority };
+  if (samples.some((sample) => sample.length < SAMPLES_MIN)) {
+    const words = `too few readings to decide (${a.samples.length} and ${b.samples.length}; at least ${SAMPLES_MIN} are needed)`;
+    return {
+      ...base,
+      ...undecided,
+      ratio: a.value === 0 ? Number.NaN : b.value / a.value,
+      p: 1,
+      verdict: 'unclear',
+      words,
+    };
   }
-  const ratio = ratioOfMedians(samples);
-  const interval = bootstrapInterval(samples, ratioOfMedians, {
+  const statistic = a.statistic === 'mean' ? mean : median;
+  const [before, after] = [statistic(a.samples), statistic(b.samples)];
+  if (before === 0) {
+    const certain = p < rules.significance;
+    const verdict = after === 0 ? 'same' : !certain ? 'unclear' : a.better === 'lower' ? 'worse' : 'better';
+    const words = after === 0 ? 'none on both sides' : `none before and some now, ${chanceOf(p)}`;
+    return {
+      ...base,
+      ...undecided,
+      before,
+      after,
+      ratio: after === 0 ? 1 : Number.POSITIVE_INFINITY,
+      p,
+      verdict,
+      words,
+    };
+  }
+  const ratio = after / before;
+  const interval = bootstrapInterval(samples, ratioBy(statistic), {
     random: seededRandom(BOOTSTRAP_SEED),
     confidence: CONFIDENCE,
     inSeries: a.inSeries || b.inSeries,
   });
   const verdict = verdictOf(interval, p, a.better, rules);
-  return {
-    ...base,
-    ratio,
-    interval,
-    p,
-    superiority,
-    verdict,
-    words: wordsOf(verdict, ratio, interval, p, a.better, rules),
-  };
+  const words = wordsOf(verdict, ratio, interval, p, a.better, rules);
+  return { ...base, before, after, ratio, interval, p, superiority, verdict, words };
+}
+
+function chanceOf(p: number): string {
+  return p < 0.0001 ? 'p < 0.0001' : `p = ${p.toPrecision(2)}`;
 }
 
 function verdictOf(interval: Interval, p: number, better: 'lower' | 'higher', rules: ComparisonRules): Verdict {
@@ -151,7 +169,7 @@ function wordsOf(
   rules: ComparisonRules,
 ): string {
   const range = `${change(interval.low)} to ${change(interval.high)} at 95 %`;
-  const chance = p < 0.0001 ? 'p < 0.0001' : `p = ${p.toPrecision(2)}`;
+  const chance = chanceOf(p);
   switch (verdict) {
     case 'better':
     case 'worse': {

@@ -149,6 +149,7 @@ export function measuresOfLoad(result: LoadResult): Measure[] {
       name: 'rate reached',
       unit: '/s',
       better: 'higher',
+      statistic: 'mean',
       value: result.rate.reached,
       samples: intervals.map((interval) => interval.completed / interval.seconds),
     },
@@ -166,6 +167,7 @@ export function measuresOfLoad(result: LoadResult): Measure[] {
         name: `${titleOf(name)} ${percentile}`,
         unit: 'ms',
         better: 'lower',
+        statistic: 'median',
         value: latency.percentiles[percentile]! / 1e6,
         samples: intervals.flatMap((interval) => {
           const reading = interval.phases[name]?.[key];
@@ -180,6 +182,7 @@ export function measuresOfLoad(result: LoadResult): Measure[] {
     name: 'errors',
     unit: '%',
     better: 'lower',
+    statistic: 'mean',
     value: total === 0 ? 0 : (100 * result.failed) / total,
     samples: intervals.map((interval) => (100 * interval.failed) / Math.max(1, interval.completed + interval.failed)),
   });

@@ -9,6 +9,8 @@ export interface Measure {
   readonly value: number;
   /** Repeated readings of the same quantity, in order of time. */
   readonly samples: readonly number[];
+  /** What stands for the samples: the median, or the mean where rare events count (errors) or a total is meant (rates). */
+  readonly statistic: 'median' | 'mean';
   /** Counts that are the same in every run of the same program: any difference is a change. */
   readonly exact: boolean;
   /** Whether neighbouring samples depend on each other, as the intervals of one run do. */

@@ -130,9 +130,13 @@ export function bootstrapInterval(
   return { low: quantile(values, tail), high: quantile(values, 1 - tail) };
 }
 
-/** Second median over first. */
-export function ratioOfMedians(samples: readonly (readonly number[])[]): number {
-  return median(samples[1]!) / median(samples[0]!);
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Second over first, by `statistic`. */
+export function ratioBy(statistic: (sample: readonly number[]) => number) {
+  return (samples: readonly (readonly number[])[]): number => statistic(samples[1]!) / statistic(samples[0]!);
 }
 
 // Kuensch 1989: the length that balances bias and variance grows with the cube root of the series.

@@ -19,7 +19,7 @@ export function renderComparisonPage(before: StoredResult, after: StoredResult, 
 ${doubts.length === 0 ? html`` : html`<div class="banner doubt" role="alert"><strong>A result that rejects itself is compared.</strong><ul>${doubts}</ul></div>`}
 <div class="tiles">${tile('worse', 'worse')}${tile('better', 'better')}${tile('same', 'the same')}${tile('unclear', 'not decided')}</div>
 <section class="card"><h2>Measures</h2>
-<p class="note">Changes below ${(comparison.rules.leastEffect * 100).toFixed(0)} % do not matter. Intervals at 95 % by bootstrap; p by Mann-Whitney, corrected for all measures (Holm).</p>
+<p class="note">Latencies are those of the typical interval of a run (the median), rates and errors the mean. Changes below ${(comparison.rules.leastEffect * 100).toFixed(0)} % do not matter. Intervals at 95 % by bootstrap; p by Mann-Whitney, corrected for all measures (Holm).</p>
 <div class="scroll"><table><tr><th>measure</th><th>before</th><th>after</th><th>change</th><th>interval</th><th>p</th><th>verdict</th></tr>
 ${comparison.measures.map(row)}
 </table></div>

@@ -71,6 +71,7 @@ function measure(samples: readonly number[], over: Partial<Measure> = {}): Measu
     name: 'm',
     unit: 'ms',
     better: 'lower',
+    statistic: 'median',
     value: median(samples),
     samples,
     exact: false,
@@ -125,6 +126,16 @@ describe('a comparison', () => {
       compareMeasures([measure([], { ...exact, value: a })], [measure([], { ...exact, value: b })]).measures[0]!
         .verdict;
     expect([pair(7, 7), pair(7, 8), pair(8, 7), pair(0, 1)]).toEqual(['same', 'worse', 'better', 'worse']);
+  });
+
+  it('counts rare events by their mean, and sees them come where there were none', () => {
+    const rare = (every: number): number[] =>
+      Array.from({ length: 60 }, (_, i) => (every > 0 && i % every === 0 ? 10 : 0));
+    const errors = { statistic: 'mean', name: 'errors', unit: '%' } as const;
+    expect(verdict(rare(0), rare(0), errors)).toMatchObject({ verdict: 'same', before: 0, after: 0 });
+    expect(verdict(rare(0), rare(3), errors)).toMatchObject({ verdict: 'worse', before: 0 });
+    expect(verdict(rare(30), rare(2), errors)).toMatchObject({ verdict: 'worse' });
+    expect(verdict(rare(0), rare(60), errors)).toMatchObject({ verdict: 'unclear' });
   });
 
   it('names what only one side has, and gives the same words every time', () => {
