@@ -46,6 +46,8 @@ export interface CryptoPoolGauges {
 
 /** Jobs in one batch: about ten milliseconds of the default group, so that a stuck or lost batch harms few and latency stays even. */
 export const BATCH_JOBS_MAX = 16;
+/** Exponentiations that the usual kernel does at once, in one and a half times the time of one (docs/KERNELS.md). */
+const LANES = 2;
 /** A batch of the largest group takes less than a tenth of this on a slow machine: a worker that is silent for longer is stuck. */
 const BATCH_TIME_MAX_MS = 10_000;
 /** Loading and warming one worker takes a second on a slow machine. */
@@ -180,12 +182,12 @@ export class CryptoPool {
     });
   }
 
-  /** Sends an even share of what waits to an idle worker. */
+  /** Sends an even share of what waits to an idle worker, in whole passes of the kernel where there are enough. */
   #dispatch(): void {
     const idle = this.#options.threads - this.#running;
-    const size = Math.min(BATCH_JOBS_MAX, Math.ceil(this.#queued / idle));
-    const arrivals = this.#arrivals.splice(0, size);
-    const offers = this.#offers.splice(0, size - arrivals.length);
+    const share = (waiting: number, room: number): number => Math.min(room, Math.ceil(waiting / idle / LANES) * LANES);
+    const arrivals = this.#arrivals.splice(0, share(this.#arrivals.length, BATCH_JOBS_MAX));
+    const offers = this.#offers.splice(0, share(this.#offers.length, BATCH_JOBS_MAX - arrivals.length));
     this.#running += 1;
     this.#batches += 1;
     this.#jobs += arrivals.length + offers.length;

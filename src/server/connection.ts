@@ -44,6 +44,7 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
   /** Node keeps timers of one length in one list: setting and clearing one is O(1). */
   readonly #timers = new Map<Deadline, NodeJS.Timeout>();
   #corked = false;
+  #flushPlanned = false;
   #ended = false;
 
   constructor(options: ConnectionOptions<State, Event, Effect, Deadline>) {
@@ -75,6 +76,7 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
   #contain(step: () => void): void {
     try {
       step();
+      this.#planFlush();
     } catch (error) {
       this.#options.onBroken(error);
       this.#options.socket.destroy();
@@ -116,18 +118,30 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
     }
   }
 
-  /** Everything sent in one turn of the event loop leaves in one write. */
+  /**
+   * Everything sent in one turn of the event loop leaves in one write; and what is said while the machine waits for our own work (keys,
+   * identity), and not for its peer, leaves with what that work brings. A peer that waits for it is not kept waiting: then the machine waits
+   * for the peer.
+   */
   #send(bytes: Uint8Array): void {
     const { socket, writeEvents } = this.#options;
     if (!this.#corked) {
       this.#corked = true;
       socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
     }
     if (!socket.write(bytes) && writeEvents !== undefined) this.#driver.dispatch(writeEvents.blocked);
+  }
+
+  #planFlush(): void {
+    if (!this.#corked || this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    process.nextTick(() => {
+      this.#flushPlanned = false;
+      const { socket } = this.#options;
+      if (!this.#corked || (this.#driver.ownWork && !socket.writableNeedDrain)) return;
+      this.#corked = false;
+      socket.uncork();
+    });
   }
 
   #setDeadline(name: Deadline): void {

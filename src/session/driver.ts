@@ -7,8 +7,8 @@ export type ReadingEffect = { readonly kind: 'pauseReading' } | { readonly kind:
 
 /**
  * Holds a machine's state, turns received bytes into its events, and gives every effect to whoever holds the socket. It reads frames out
- * only while the machine expects them, and asks for a pause while it does not: so what a peer sends ahead waits in the socket, and no
- * machine needs a buffer. Events that arise while effects are carried out are taken afterwards, in order.
+ * only while the machine expects them, and asks for a pause when more comes while it does not: so what a peer sends ahead waits in the
+ * socket, and no machine needs a buffer. Events that arise while effects are carried out are taken afterwards, in order.
  */
 export class Driver<State, Event extends { readonly kind: string }, Effect> {
   readonly #machine: Machine<State, Event | ConnectionEvent<never>, Effect>;
@@ -35,6 +35,11 @@ export class Driver<State, Event extends { readonly kind: string }, Effect> {
     return this.#state;
   }
 
+  /** Whether the machine waits for something of our own, and not for its peer. */
+  get ownWork(): boolean {
+    return this.#machine.expects(this.#state).kind === 'pause';
+  }
+
   /** The connection begins anew: what was left of another one's bytes is forgotten. For a machine that lives on two, one after the other. */
   connectionChanged(): void {
     this.#reader = new FrameReader();
@@ -45,8 +50,14 @@ export class Driver<State, Event extends { readonly kind: string }, Effect> {
 
   /** Bytes from the socket; they must not be changed afterwards. */
   receive(bytes: Uint8Array): void {
+    const unwanted = this.ownWork;
     this.#reader.push(bytes);
     this.#run();
+    // A pause is asked for when bytes come that nobody wants yet, not before: most peers send nothing more, and a pause is two system calls.
+    if (unwanted && this.#reading && this.ownWork) {
+      this.#reading = false;
+      this.#perform({ kind: 'pauseReading' });
+    }
   }
 
   /** The peer's FIN. The machine hears it after the frames that came before it. */
@@ -74,7 +85,10 @@ export class Driver<State, Event extends { readonly kind: string }, Effect> {
     } finally {
       this.#running = false;
     }
-    this.#pauseOrResume();
+    if (!this.#reading && !this.ownWork) {
+      this.#reading = true;
+      this.#perform({ kind: 'resumeReading' });
+    }
   }
 
   #nextInput(): ConnectionEvent<never> | undefined {
@@ -108,12 +122,5 @@ export class Driver<State, Event extends { readonly kind: string }, Effect> {
     if (this.#faultTold) return undefined;
     this.#faultTold = true;
     return event;
-  }
-
-  #pauseOrResume(): void {
-    const reading = this.#machine.expects(this.#state).kind !== 'pause';
-    if (reading === this.#reading) return;
-    this.#reading = reading;
-    this.#perform({ kind: reading ? 'resumeReading' : 'pauseReading' });
   }
 }

@@ -11,8 +11,8 @@ export type FrameReading =
 /** What a body's buffer starts with: a peer that only announces a long frame gets no more memory than this. */
 const FIRST_BUFFER_BYTES = 1024;
 /**
- * Unread bytes a paused connection may hold: two of the largest frames. A socket that is paused in time delivers less; beyond it, something
- * does not pause.
+ * Unread bytes a paused connection may hold: two of the largest frames, or two of a socket's reads: what came with the last frame that was
+ * wanted, and the one that leads to the pause. A socket that is paused then delivers no more; beyond it, something does not pause.
  */
 export const UNREAD_BYTES_MAX = 131_072;
 
