@@ -48,7 +48,9 @@ export const registerKeys: Register = (parent, invocation) => {
 A rotation has two steps, so that no customer has to be told. First the server announces the next
 key in every signed offer, and customers remember it; when all of them were there, --complete takes
 it into use. Customers that never saw the announcement refuse the new key (HOST_KEY_MISMATCH) until
-they are enrolled anew. A running server takes the announcement up at a reload (SIGHUP), and the completed change at a
+they are enrolled anew.
+
+A running server takes the announcement up at a reload (SIGHUP), and the completed change at a
 restart or handover (SIGUSR2).`,
   );
   withExamples(rotate, [
