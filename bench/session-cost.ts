@@ -31,6 +31,7 @@ const concurrency = Number(values.concurrency);
 
 const meters: CostMeter[] = [
   ...(await Promise.all(GROUPS.map((group) => sallyportMeter(group, concurrency)))),
+  ...(await Promise.all(GROUPS.map((group) => sallyportMeter(group, concurrency, 'quads')))),
   ...(await Promise.all(TLS_VARIANTS.map((variant) => tlsMeter(variant, concurrency)))),
 ];
 const costsUs = new Map<string, number[]>(meters.map((meter) => [meter.name, []]));
@@ -55,17 +56,18 @@ const costOf = (name: string): number => rows.find((row) => row.name === name)!.
 console.log(
   `CPU of the server process per session, µs: median of ${rounds} rounds of ${sessions}, ${concurrency} at a time\n`,
 );
-for (const { name, costUs } of rows) console.log(`${name.padEnd(24)} ${costUs.toFixed(0).padStart(7)}`);
+for (const { name, costUs } of rows) console.log(`${name.padEnd(26)} ${costUs.toFixed(0).padStart(7)}`);
 console.log('\nSallyport’s session to the bare handshake of node:tls\n');
-const ratios = GROUPS.map((group) => ({
-  group,
-  sameGroup: costOf(`Sallyport ${group}`) / costOf(`TLS 1.3 ${group}`),
-  x25519mlkem768: costOf(`Sallyport ${group}`) / costOf('TLS 1.3 X25519MLKEM768'),
-}));
-for (const { group, sameGroup, x25519mlkem768 } of ratios) {
-  console.log(
-    `${group}  ${sameGroup.toFixed(2).padStart(5)} of TLS 1.3 ${group}  ${x25519mlkem768.toFixed(2).padStart(5)} of TLS 1.3 X25519MLKEM768`,
-  );
+const ratios = ['', ' quads'].flatMap((kernel) =>
+  GROUPS.map((group) => ({
+    name: `Sallyport ${group}${kernel}`,
+    sameGroup: costOf(`Sallyport ${group}${kernel}`) / costOf(`TLS 1.3 ${group}`),
+    x25519mlkem768: costOf(`Sallyport ${group}${kernel}`) / costOf('TLS 1.3 X25519MLKEM768'),
+  })),
+);
+for (const { name, sameGroup, x25519mlkem768 } of ratios) {
+  const [same, hybrid] = [sameGroup, x25519mlkem768].map((ratio) => ratio.toFixed(2).padStart(5));
+  console.log(`${name.padEnd(26)} ${same} of TLS 1.3 over the same group ${hybrid} of TLS 1.3 X25519MLKEM768`);
 }
 if (values.json !== undefined) {
   writeFileSync(

@@ -7,11 +7,16 @@ import { runSessions, ServedProcess } from './served-process.ts';
 import type { CostMeter } from './tls-load.ts';
 
 /** Complete sessions: two connections, handshake with ML-KEM-768, profile check, one durable transfer, one signed receipt. */
-export async function sallyportMeter(group: GroupName, concurrency: number): Promise<CostMeter> {
+export async function sallyportMeter(
+  group: GroupName,
+  concurrency: number,
+  kernel: 'standard' | 'quads' = 'standard',
+): Promise<CostMeter> {
   const state = mkdtempSync(join(tmpdir(), 'sallyport-cost-'));
   const server = await ServedProcess.start(new URL('./sallyport-server.ts', import.meta.url), {
     state: join(state, 'state'),
     group,
+    kernel,
   });
   const { port, hostKey, credential } = server.greeting as { port: number; hostKey: string; credential: string };
   const identity: CustomerIdentity = {
@@ -28,7 +33,7 @@ export async function sallyportMeter(group: GroupName, concurrency: number): Pro
     if (payment.status !== 'committed') throw new Error(`the payment was ${payment.status}`);
   };
   return {
-    name: `Sallyport ${group}`,
+    name: kernel === 'quads' ? `Sallyport ${group} quads` : `Sallyport ${group}`,
     async measure(count) {
       const before = await server.cpu();
       await runSessions(count, concurrency, session);

@@ -1,6 +1,6 @@
 /**
  * A Sallyport server in a process of its own, with one customer enrolled and funded. Its parent asks for its CPU time.
- * IPC: start message {state, group}; answers {port, hostKey, credential}; 'cpu' answers {cpuUs, sessions}.
+ * IPC: start message {state, group, kernel}; answers {port, hostKey, credential}; 'cpu' answers {cpuUs, sessions}.
  */
 import { randomBytes } from 'node:crypto';
 import type { GroupName } from '../../src/crypto/index.ts';
@@ -10,6 +10,7 @@ import { SecurityServer } from '../../src/server/index.ts';
 interface Start {
   readonly state: string;
   readonly group: GroupName;
+  readonly kernel: 'standard' | 'quads';
 }
 
 const PROFILE = [
@@ -18,9 +19,9 @@ const PROFILE = [
 ];
 const counts = { sessions: 0 };
 
-async function start({ state, group }: Start): Promise<void> {
+async function start({ state, group, kernel }: Start): Promise<void> {
   const server = await SecurityServer.start({
-    configuration: { state, 'first-port': 0, 'second-ports': { kind: 'system', count: 256 }, groups: [group] },
+    configuration: { state, 'first-port': 0, 'second-ports': { kind: 'system', count: 256 }, groups: [group], kernel },
   });
   server.on('session-end', ({ reason, transactions }) => {
     if (reason === 'completed' && transactions === 1) counts.sessions += 1;

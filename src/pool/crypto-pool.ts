@@ -20,6 +20,8 @@ export interface CryptoPoolOptions {
   readonly threads: number;
   /** Jobs that may wait; one more is refused with BUSY. */
   readonly queueMax: number;
+  /** Whether V8's experimental 256-bit vectors may be used (docs/KERNELS.md): the process-wide flag is set, and its kernel timed at start. */
+  readonly quads?: boolean;
   /** Groups to warm up. */
   readonly groups: readonly GroupName[];
   /** Ed25519 private key that signs offers. */
@@ -46,8 +48,9 @@ export interface CryptoPoolGauges {
 
 /** Jobs in one batch: about ten milliseconds of the default group, so that a stuck or lost batch harms few and latency stays even. */
 export const BATCH_JOBS_MAX = 16;
-/** Exponentiations that the usual kernel does at once, in one and a half times the time of one (docs/KERNELS.md). */
-const LANES = 2;
+/** Exponentiations that the standard kernel and the quads' do at once, in little more time than one (docs/KERNELS.md). */
+const LANES_STANDARD = 2;
+const LANES_QUADS = 4;
 /** A batch of the largest group takes less than a tenth of this on a slow machine: a worker that is silent for longer is stuck. */
 const BATCH_TIME_MAX_MS = 10_000;
 /** Loading and warming one worker takes a second on a slow machine. */
@@ -71,6 +74,7 @@ export class CryptoPool {
   readonly #piscina: Piscina;
   readonly #offers: Waiting<OfferJob, Made<OfferMade>>[] = [];
   readonly #arrivals: Waiting<ArrivalJob, Made<SessionKeys>>[] = [];
+  readonly #lanes: number;
   #running = 0;
   #batches = 0;
   #jobs = 0;
@@ -80,9 +84,11 @@ export class CryptoPool {
 
   private constructor(options: CryptoPoolOptions, ready: Int32Array<SharedArrayBuffer>) {
     this.#options = options;
+    this.#lanes = options.quads === true ? LANES_QUADS : LANES_STANDARD;
     const workerData: WorkerData = {
       hostKey: options.hostKey.export({ format: 'der', type: 'pkcs8' }),
       groups: options.groups,
+      quads: options.quads === true,
       ready,
     };
     this.#piscina = new Piscina({
@@ -185,7 +191,8 @@ export class CryptoPool {
   /** Sends an even share of what waits to an idle worker, in whole passes of the kernel where there are enough. */
   #dispatch(): void {
     const idle = this.#options.threads - this.#running;
-    const share = (waiting: number, room: number): number => Math.min(room, Math.ceil(waiting / idle / LANES) * LANES);
+    const share = (waiting: number, room: number): number =>
+      Math.min(room, Math.ceil(waiting / idle / this.#lanes) * this.#lanes);
     const arrivals = this.#arrivals.splice(0, share(this.#arrivals.length, BATCH_JOBS_MAX));
     const offers = this.#offers.splice(0, share(this.#offers.length, BATCH_JOBS_MAX - arrivals.length));
     this.#running += 1;

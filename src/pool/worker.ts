@@ -12,16 +12,18 @@ import { type BatchRequest, decodeRequest, encodeResponse, moved } from './batch
 export interface WorkerData {
   /** Ed25519 private key, PKCS #8. The pool's copy stays the pool's. */
   readonly hostKey: Uint8Array;
+  /** Whether V8's experimental 256-bit vectors may be used (docs/KERNELS.md). */
+  readonly quads: boolean;
   /** Groups the server's policy allows: their tables are made and their code is warm before the first batch. */
   readonly groups: readonly GroupName[];
   /** Count of workers that are ready; the pool waits for it. */
   readonly ready: Int32Array<SharedArrayBuffer>;
 }
 
-const { hostKey: pkcs8, groups, ready } = workerData as WorkerData;
+const { hostKey: pkcs8, groups, quads, ready } = workerData as WorkerData;
 const hostKey = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
 pkcs8.fill(0);
-const crypto = await loadCrypto();
+const crypto = await loadCrypto({ quads });
 crypto.warmUp(groups);
 Atomics.add(ready, 0, 1);
 Atomics.notify(ready, 0);

@@ -18,6 +18,7 @@ import { idleListenersMax, readDescriptorLimit } from './descriptor-budget.ts';
 import { FirstPortDesk } from './first-port-desk.ts';
 import { IdentityDesk } from './identity-desk.ts';
 import { LeaseRegistry } from './lease-registry.ts';
+import { isWithin, ProxiedSockets } from './proxied-sockets.ts';
 import { applyReload, firstPortMachine, type Live, quotaLimits, type ReloadReport } from './reload.ts';
 import { SecondPortDesk } from './second-port-desk.ts';
 import type { Failure, Phase } from './session-report.ts';
@@ -116,6 +117,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
   readonly #quotas: Quotas;
   readonly #firstPort: FirstPortDesk;
   readonly #secondPort: SecondPortDesk;
+  readonly #proxied = new ProxiedSockets();
   readonly #listener: Server;
   readonly #ended: Record<string, number> = {};
   readonly #refused: Record<string, number> = {};
@@ -208,13 +210,18 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     try {
       const pool = await CryptoPool.start({
         threads: configuration.threads,
+        quads: configuration.kernel === 'quads',
         queueMax: configuration['crypto-queue'],
         groups: configuration.groups,
         hostKey: state.hostKey,
         onWorkerFailure: (error) => log.error({ event: 'crypto-worker-failed', reason: error.message }),
       });
       undo.push(() => pool.close());
-      const server = new SecurityServer(configuration, state, log, { ledger, pool, hashing: await loadCrypto() });
+      const server = new SecurityServer(configuration, state, log, {
+        ledger,
+        pool,
+        hashing: await loadCrypto({ quads: configuration.kernel === 'quads' }),
+      });
       undo.push(() => server.#ports.close());
       await server.#ports.open();
       server.#ports.withhold((await options.beforeServing?.()) ?? []);
@@ -333,6 +340,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       this.#firstPort.shutdown(SHUTDOWN_RETRY_AFTER_MS);
       this.#secondPort.shutdown(SHUTDOWN_RETRY_AFTER_MS);
       if (!(await within(ended, this.configuration['linger-timeout-ms']))) {
+        this.#proxied.destroy();
         this.#firstPort.destroy();
         this.#secondPort.destroy();
         await ended;
@@ -375,15 +383,29 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
   }
 
   #accept(socket: Socket): void {
-    const decision = this.#quotas.admit(socket.remoteAddress, performance.now());
+    if (!isWithin(this.configuration['proxy-protocol-from'], socket.remoteAddress)) {
+      this.#admit(socket, socket.remoteAddress);
+      return;
+    }
+    this.#proxied.accept(socket, this.configuration['hello-timeout-ms'], {
+      forward: (address) => this.#admit(socket, address),
+      refuse: () => this.#refuse('proxy-header'),
+    });
+  }
+
+  #refuse(reason: string): void {
+    this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
+    tell(() => this.emit('refused', { reason }));
+  }
+
+  #admit(socket: Socket, address: string | undefined): void {
+    const decision = this.#quotas.admit(address, performance.now());
     if (decision.ok && !this.#draining) {
-      this.#firstPort.accept(socket, decision.place, this.#nextConnection());
+      this.#firstPort.accept(socket, decision.place, this.#nextConnection(), address);
       return;
     }
     if (decision.ok) decision.place.release();
-    const reason = decision.ok ? 'draining' : decision.refusal;
-    this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
-    tell(() => this.emit('refused', { reason }));
+    this.#refuse(decision.ok ? 'draining' : decision.refusal);
     this.#firstPort.turnAway(
       socket,
       decision.ok

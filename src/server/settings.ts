@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { DEFAULT_SUITE_POLICY } from '../crypto/suite.ts';
+import { parseNetwork } from './proxied-sockets.ts';
 
 /** Every setting of the server: its name, schema, default and meaning in one row. The name is the flag, the key in the file, and,
  * upper case with SALLYPORT_ before it, the environment variable. */
@@ -112,6 +113,33 @@ function adminPort(fallback: 'off' | number, meaning: string) {
   return setting(schema, fallback, `off, or a whole number from 0 to ${PORT_MAX}`, meaning);
 }
 
+function networkList(meaning: string) {
+  const isNetwork = (text: string): boolean => {
+    try {
+      parseNetwork(text);
+      return true;
+    } catch {
+      return false; // ipaddr.js throws on what it cannot parse; that is the answer here
+    }
+  };
+  const schema = z.preprocess(
+    (raw) =>
+      typeof raw === 'string'
+        ? raw
+            .split(',')
+            .map((part) => part.trim())
+            .filter((part) => part !== '')
+        : raw,
+    z.array(z.string().refine(isNetwork)).readonly(),
+  );
+  return setting(
+    schema,
+    [],
+    'addresses or networks such as 10.0.0.0/8, separated by commas (a list in the file)',
+    meaning,
+  );
+}
+
 /** Threads for exponentiation: one core stays for sockets and records. */
 const THREADS_DEFAULT = Math.max(1, availableParallelism() - 1);
 
@@ -131,6 +159,9 @@ export const SETTINGS = {
     'exclusive: a port of its own for every session; shared: many sessions on few ports, for containers',
   ),
   'shared-sessions-max': wholeNumber(1, 1_000_000, 10_000, 'sessions at once in shared mode'),
+  'proxy-protocol-from': networkList(
+    'proxies before the first port whose PROXY header (v1, v2) is required and believed; empty: none',
+  ),
   'advertised-host': text(
     /^[\x21-\x7e]{0,64}$/,
     '',
@@ -148,6 +179,11 @@ export const SETTINGS = {
   aeads: choices(['AES-256-GCM', 'ChaCha20-Poly1305'], DEFAULT_SUITE_POLICY.aeads, 'record ciphers accepted'),
 
   threads: wholeNumber(1, 256, THREADS_DEFAULT, 'worker threads for exponentiation'),
+  kernel: oneOf(
+    ['standard', 'quads'],
+    'standard',
+    'standard: pairs of exponentiations; quads: four at once by an experimental feature of V8, where it is faster',
+  ),
   'crypto-queue': wholeNumber(1, 1_000_000, 1_024, 'exponentiations that may wait; beyond it customers are told BUSY'),
 
   'half-open-max': wholeNumber(1, 1_000_000, 8_192, 'customers not yet verified, all together'),

@@ -153,6 +153,23 @@ describe('a worker that is stuck', () => {
   });
 });
 
+describe('a pool with the kernel of four', () => {
+  it('makes the same keys', async () => {
+    const fours = await CryptoPool.start({ threads: 1, queueMax: 32, groups: [GROUP], hostKey, quads: true });
+    try {
+      const arrivals = Array.from({ length: 6 }, () => arrivalJob());
+      const expected = arrivals.map(({ job, b }) => {
+        const z = crypto.sharedValue(GROUP, b, job.publicValue);
+        const schedule = beginKeySchedule(crypto, crypto.sha256(job.transcript.subarray(0, 3)), z, job.kemSecret);
+        return sessionKeys(crypto, schedule, crypto.sha256(job.transcript));
+      });
+      expect(await Promise.all(arrivals.map(({ job }) => fours.makeKeys(job)))).toEqual(expected);
+    } finally {
+      await fours.close();
+    }
+  });
+});
+
 describe('a closed pool', () => {
   it('refuses what waits and what comes with SHUTDOWN', async () => {
     const closing = await CryptoPool.start({ threads: 1, queueMax: 8, groups: [GROUP], hostKey });
