@@ -42,7 +42,11 @@ export function formatAmount(minor: bigint, currency: string): string {
   return `${sign}${digits.slice(0, -exponent)}.${digits.slice(-exponent)}`;
 }
 
-/** A text of a stranger, quoted and shortened for a sentence. */
+/** DEL, the C1 controls (0x9b begins a terminal's commands as ESC [ does), and what turns the direction of writing. */
+const UNPRINTABLE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A text of a stranger, quoted and shortened for a sentence: nothing in it moves a terminal's cursor. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 48 ? `${text.slice(0, 48)}…` : text);
+  const quoted = JSON.stringify(text.length > 48 ? `${text.slice(0, 48)}…` : text);
+  return quoted.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

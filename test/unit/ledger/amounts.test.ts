@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatAmount, INT64_MAX, INT64_MIN, parseAmount } from '../../../src/ledger/amounts.ts';
+import { formatAmount, INT64_MAX, INT64_MIN, parseAmount, quote } from '../../../src/ledger/amounts.ts';
 import { CURRENCY_EXPONENTS, currencyExponent } from '../../../src/ledger/currencies.ts';
 
 const minorOf = (text: string, currency: string): bigint | undefined => {
@@ -107,5 +107,18 @@ describe('formatAmount', () => {
         expect(minorOf(formatAmount(minor, currency), currency)).toBe(minor);
       }),
     );
+  });
+});
+
+describe('quoting a stranger', () => {
+  it.each([
+    ['an escape sequence', '\u001b[2J', '"\\u001b[2J"'],
+    ['DEL', 'a\u007fb', '"a\\u007fb"'],
+    ['CSI in one character', '\u009b2J', '"\\u009b2J"'],
+    ['a change of direction', 'a\u202eb', '"a\\u202eb"'],
+    ['a lone surrogate', '\ud800', '"\\ud800"'],
+    ['letters of any script', 'Zoë Алиса', '"Zoë Алиса"'],
+  ])('makes %s visible', (_, text, quoted) => {
+    expect(quote(text)).toBe(quoted);
   });
 });
