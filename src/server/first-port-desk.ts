@@ -73,7 +73,8 @@ export class FirstPortDesk {
     this.#parts = parts;
   }
 
-  accept(socket: Socket, place: QuotaPlace, number: number): void {
+  /** `address`: the customer's, which is not the socket's when a proxy forwards it. */
+  accept(socket: Socket, place: QuotaPlace, number: number, address: string | undefined): void {
     const { configuration, machine } = this.#parts;
     const connection: FirstPortConnection = new Connection({
       socket,
@@ -89,7 +90,7 @@ export class FirstPortDesk {
     const visit: Visit = {
       number,
       startedMs: performance.now(),
-      address: socket.remoteAddress,
+      address,
       connection,
       place,
       portLease: undefined,

@@ -6,6 +6,7 @@ import type { StateDirectory } from './state-directory.ts';
 
 /** Settings that a running server takes up; sessions that run keep the deadlines and the policy they began with. */
 export const RELOADABLE: readonly SettingName[] = [
+  'proxy-protocol-from',
   'advertised-host',
   'groups',
   'kems',
