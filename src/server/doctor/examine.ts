@@ -39,7 +39,7 @@ export async function examine(
     checkEphemeralRange(planned, facts),
     checkPortsInUse(planned, facts),
     checkBacklog(planned, facts),
-    checkKernel((await loadCrypto()).kernel),
+    checkKernel((await loadCrypto({ quads: configuration.kernel === 'quads' })).kernel),
     ...(state ? checkSecrets(configuration.state) : [checkSecretFile(configuration.state, undefined)]),
     ...(await checkLedgerAndClock(join(configuration.state, 'ledger.sqlite'))),
     checkReach(`${advertised === '' ? host : advertised}:${port}`, reach),
