@@ -197,7 +197,9 @@ export function checkKernel(kernel: {
     verdict: 'warning',
     found: `${found}, because better ones do not run here (${reasons})`,
     advice:
-      'All is right but slower: a processor with fused multiply-add (x86-64 with FMA3, any arm64) runs the fast kernel.',
+      kernel.name === 'fma'
+        ? 'All is right; the setting kernel = "quads" brings nothing here.'
+        : 'All is right but slower: a processor with fused multiply-add (x86-64 with FMA3, any arm64) runs the fast kernel.',
   };
 }
 

@@ -99,6 +99,9 @@ describe('the kernel', () => {
     expect(
       checkKernel({ name: 'scalar', lanes: 1, rejected: [{ name: 'fma', reason: 'multiply-add is not fused' }] }),
     ).toMatchObject({ verdict: 'warning', found: expect.stringContaining('multiply-add is not fused') });
+    expect(
+      checkKernel({ name: 'fma', lanes: 2, rejected: [{ name: 'fma-quad', reason: 'no faster here' }] }).advice,
+    ).toContain('kernel = "quads"');
   });
 });
 
