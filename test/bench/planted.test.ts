@@ -16,6 +16,7 @@ import { instantiateCore } from '../../src/crypto/core.ts';
 import { createExponentiation } from '../../src/crypto/core-modexp.ts';
 import { loadCrypto } from '../../src/crypto/index.ts';
 import { readBuild } from '../../src/crypto/kernel.ts';
+import type { GateEntry, RatioEntry } from '../../src/load/bench-result.ts';
 
 /** Quick, since other tests run beside these; a benchmark of CI takes three times as many rounds. */
 const QUICK = { rounds: 10, noiseRounds: 8, turns: 6, turnMs: 0.3 };
@@ -53,17 +54,27 @@ class SearchingTable implements LeaseTable {
   }
 }
 
+/** As `bench:ci` decides: measured until the gate passes, and where it does not, twice more. */
+async function judged(pair: BenchPair, baseline: { readonly benches: readonly RatioEntry[] }): Promise<GateEntry> {
+  for (let opinion = 1; ; opinion += 1) {
+    const benches = [await measureConfirmed(pair, QUICK, RULES, { benches: [...baseline.benches] })];
+    const [gate] = judge({ benches }, RULES, { benches: [...baseline.benches] });
+    if (gate!.passed || opinion === 3) return gate!;
+  }
+}
+
 describe('an unchanged build', () => {
   it('passes its gates twenty times in a row, on a machine that does other things meanwhile', async () => {
     const pairs = [await kernel(), ...recordPairs(), ...portPairs()];
     for (const pair of pairs) {
-      const baseline = { benches: [await measureRatio(pair, QUICK)] };
-      for (let run = 0; run < 20; run += 1) {
-        const [gate] = judge({ benches: [await measureConfirmed(pair, QUICK, RULES, baseline)] }, RULES, baseline);
-        expect(gate, `run ${run + 1} of ${pair.name}: ${gate!.words}`).toMatchObject({ passed: true });
+      for (let run = 1; run <= 20; run += 1) {
+        // As the workflow has it: the base commit is measured right before the head.
+        const baseline = { benches: [await measureRatio(pair, QUICK)] };
+        const gate = await judged(pair, baseline);
+        expect(gate, `run ${run} of ${pair.name}: ${gate.words}`).toMatchObject({ passed: true });
       }
     }
-  }, 120_000);
+  }, 180_000);
 });
 
 describe('a planted slowdown is caught', () => {
@@ -73,13 +84,12 @@ describe('a planted slowdown is caught', () => {
     // A gate does not judge beyond its noise floor: while other tests keep this machine busy, it may have to be asked again.
     for (let attempt = 1; ; attempt += 1) {
       const baseline = { benches: [await measureRatio(pair, QUICK)] };
-      const planted = await measureConfirmed(plantedPair, QUICK, RULES, baseline);
-      const [gate] = judge({ benches: [planted] }, RULES, baseline);
-      if (!gate!.passed) {
-        expect(gate!.words).toMatch(/more, which is worse/);
+      const gate = await judged(plantedPair, baseline);
+      if (!gate.passed) {
+        expect(gate.words).toMatch(/more, which is worse/);
         break;
       }
-      expect(attempt, `not caught: ${gate!.words}`).toBeLessThan(5);
+      expect(attempt, `not caught: ${gate.words}`).toBeLessThan(5);
     }
   }, 60_000);
 
