@@ -65,6 +65,8 @@ const { values: options } = parseArgs({
 });
 
 async function main(): Promise<void> {
+  // Ledgers are made there too: on the disk of the checkout, not in a temporary directory that may be memory.
+  mkdirSync(options.out, { recursive: true });
   const baseline =
     options.baseline === undefined
       ? undefined
@@ -88,8 +90,8 @@ async function main(): Promise<void> {
   }
   for (const count of [
     ...coreOperationCounts(),
-    ...ledgerCommitCounts(ROOT),
-    ...(options.short ? [] : sessionCounts(ROOT)),
+    ...ledgerCommitCounts(options.out),
+    ...(options.short ? [] : sessionCounts(options.out)),
   ]) {
     if (!chosen(count.name)) continue;
     const value = await count.count();
@@ -138,11 +140,10 @@ function askAgain(benches: BenchEntry[], baseline: BenchResult | undefined): voi
 async function pairs(): Promise<readonly (readonly BenchPair[])[]> {
   const inProcess = [await kernelPairs(), recordPairs(), portPairs(), await handshakePairs()];
   if (options.short) return inProcess;
-  return [...inProcess, await ledgerPairs(ROOT), await sessionPairs(ROOT)];
+  return [...inProcess, await ledgerPairs(options.out), await sessionPairs(options.out)];
 }
 
 function write(result: BenchResult): void {
-  mkdirSync(options.out, { recursive: true });
   const files: Readonly<Record<string, string>> = {
     'result.json': JSON.stringify(result),
     'result.csv': toCsv(result),
