@@ -52,6 +52,14 @@ function statusOf(pid: number): string {
   }
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 /** Ends a server that a server of this test has started. */
 function endLater(pid: number): void {
   undo.push(async () => {
@@ -63,7 +71,7 @@ function endLater(pid: number): void {
 
 const payment = { from: 'alice.eur', to: 'bob.eur', amount: '0.01', currency: 'EUR' };
 
-/** Customers that pay, each in a session of its own, and never try again: whatever is refused is counted. */
+/** Customers that pay, each in a session of its own, and never try again: whatever is refused is kept, and ends the crowd. */
 class Crowd {
   readonly failures: string[] = [];
   paid = 0;
@@ -80,6 +88,7 @@ class Crowd {
           else this.failures.push(String(status));
         } catch (error) {
           this.failures.push((error as Error).message);
+          this.#stopped = true;
         }
         await customer.close().catch((error: Error) => this.failures.push(error.message));
       }
@@ -102,7 +111,13 @@ describe('a restart', () => {
   it('by handing over refuses no customer, under load, twice, and ends no session that runs', async () => {
     const stage = newStage();
     const first = randomInt(20_000, 29_000);
-    const { server, announcement } = await stage.serve('--second-ports', `${first}-${first + 199}`);
+    const admin = await freePort();
+    const { server, announcement } = await stage.serve(
+      '--second-ports',
+      `${first}-${first + 199}`,
+      '--admin-port',
+      String(admin),
+    );
     await stage.enroll('alice', '1000');
     await stage.enroll('bob');
     const identity = await readCustomerFile(stage.path('alice.json'));
@@ -129,6 +144,14 @@ describe('a restart', () => {
     await gone(second);
     await crowd.more(20);
     await crowd.stop();
+    // The admin address goes along.
+    const ready = (): Promise<number> =>
+      fetch(`http://127.0.0.1:${admin}/health/ready`, { headers: { connection: 'close' } }).then(
+        ({ status }) => status,
+        () => 0,
+      );
+    await expect.poll(ready, PATIENCE).toBe(200);
+    expect(logOf(stage).filter(({ event }) => event === 'admin-failed')).toEqual([]);
     process.kill(third, 'SIGTERM');
     await gone(third);
 
@@ -141,6 +164,20 @@ describe('a restart', () => {
     // Each server came to its end, and none lost a session to the other.
     expect(logOf(stage).filter(({ event }) => event === 'stopped')).toHaveLength(3);
     expect(logOf(stage).filter(({ reason }) => reason === 'alertSent' || reason === 'expired')).toEqual([]);
+  });
+
+  it('by stopping and starting refuses some: the crowd would have noticed', async () => {
+    const stage = newStage();
+    const { server, announcement } = await stage.serve();
+    await stage.enroll('alice', '1000');
+    await stage.enroll('bob');
+    const crowd = new Crowd(await readCustomerFile(stage.path('alice.json')), 2);
+    await crowd.more(5);
+    const ended = once(server, 'exit');
+    process.kill(announcement.pid, 'SIGTERM');
+    await ended;
+    await expect.poll(() => crowd.failures.length, PATIENCE).toBeGreaterThan(0);
+    await crowd.stop();
   });
 
   it('whose successor does not start changes nothing', async () => {

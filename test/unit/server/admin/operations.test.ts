@@ -143,9 +143,10 @@ describe('what is deployed', () => {
     expect(configuration).toMatchObject({ host: '0.0.0.0', 'admin-host': '127.0.0.1', 'admin-port': 7920 });
     const pairs = [
       ...read('deploy/Dockerfile').matchAll(/\b(SALLYPORT_[A-Z_]+)=(\S+)/g),
+      ...read('deploy/kubernetes/sallyport.yaml').matchAll(/name: (SALLYPORT_[A-Z_]+), value: "([^"]*)"/g),
       ...read('deploy/compose.yaml').matchAll(/^ +(SALLYPORT_[A-Z_]+): "([^"]*)"/gm),
     ].map(([, name, value]) => [name!, value!] as const);
-    expect(pairs.length).toBeGreaterThan(5);
+    expect(pairs.length).toBeGreaterThan(8);
     const environment = Object.fromEntries(pairs);
     expect(Object.keys(environment).filter((name) => !SETTING_NAMES.map(environmentName).includes(name))).toEqual([]);
     const image = resolveConfiguration({ file: join(ROOT, 'deploy/sallyport.toml'), environment }).configuration;
