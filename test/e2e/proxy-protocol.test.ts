@@ -52,7 +52,7 @@ const payment = { from: 'alice.eur', to: 'bob.eur', amount: '1.00', currency: 'E
 
 describe('a proxy before the first port', () => {
   it.each([1_000, 3])('that is trusted says who comes, in pieces of %d bytes', async (pieceBytes) => {
-    const stage = await openStage(['127.0.0.1'], { 'rate-per-host': 1, 'burst-per-host': 1 });
+    const stage = await openStage(['127.0.0.1'], { 'half-open-per-host': 1, 'hello-timeout-ms': 10_000 });
     const identity = await stage.enroll('alice', 10_00n);
     await stage.enroll('bob');
     const pay = async (last: number): Promise<unknown> => {
@@ -60,11 +60,16 @@ describe('a proxy before the first port', () => {
       await using customer = new Customer({ ...identity, server: { host: '127.0.0.1', port } }, { retryForMs: 0 });
       return (await customer.pay(payment)).status;
     };
-    // One session a second and host: the hosts are those of the headers, not the proxy's.
-    expect(await pay(7)).toBe('committed');
-    expect(await pay(8)).toBe('committed');
+    // Somebody behind the same proxy holds the one place of host 7.
+    const silent = connect(stage.server.address.port, '127.0.0.1', () => silent.write(headerFor(7)));
+    undo.push(() => silent.destroy());
+    await expect.poll(() => stage.server.gauges.halfOpen).toBe(1);
     await expect(pay(7)).rejects.toMatchObject({ code: 'BUSY' });
-    expect(stage.server.gauges.refused).toEqual({ 'rate-host': 1 });
+    expect(stage.server.gauges.refused).toEqual({ 'half-open-host': 1 });
+    expect(await pay(8)).toBe('committed');
+    silent.destroy();
+    await expect.poll(() => stage.server.gauges.halfOpen).toBe(0);
+    expect(await pay(7)).toBe('committed');
   });
 
   it('must send a header, a right one, in time', async () => {
