@@ -15,7 +15,7 @@ import { TLS_VARIANTS } from './session-cost/tls-variants.ts';
 
 const GROUPS = ['ffdhe2048', 'ffdhe3072', 'ffdhe4096'] as const;
 /** Sessions before the first that counts: the engine's optimizing compiler works in the server process, and must be done. */
-const WARM_UP_SESSIONS = 4_000;
+const WARM_UP_SESSIONS = 3_000;
 
 const { values } = parseArgs({
   options: {
@@ -50,13 +50,24 @@ try {
 }
 
 const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
-const rows = meters.map(({ name }) => ({ name, costUs: median(costsUs.get(name)!), costsUs: costsUs.get(name)! }));
+const rows = meters.map(({ name, byThread }) => ({
+  name,
+  costUs: median(costsUs.get(name)!),
+  costsUs: costsUs.get(name)!,
+  byThread,
+}));
 const costOf = (name: string): number => rows.find((row) => row.name === name)!.costUs;
 
 console.log(
   `CPU of the server process per session, µs: median of ${rounds} rounds of ${sessions}, ${concurrency} at a time\n`,
 );
 for (const { name, costUs } of rows) console.log(`${name.padEnd(26)} ${costUs.toFixed(0).padStart(7)}`);
+for (const { name, byThread } of rows) {
+  if (byThread === undefined || name.endsWith('quads')) continue;
+  console.log(`\n${name}, last round, by thread`);
+  for (const [kind, us] of Object.entries(byThread))
+    if (us >= 1) console.log(`  ${kind.padEnd(72)} ${us.toFixed(0).padStart(6)}`);
+}
 console.log('\nSallyport’s session to the bare handshake of node:tls\n');
 const ratios = ['', ' quads'].flatMap((kernel) =>
   GROUPS.map((group) => ({

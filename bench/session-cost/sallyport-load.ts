@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GroupName } from '../../src/crypto/index.ts';
 import { Customer, type CustomerIdentity, DEFAULT_POLICY } from '../../src/customer/index.ts';
-import { runSessions, ServedProcess } from './served-process.ts';
+import { type CpuReading, runSessions, ServedProcess } from './served-process.ts';
 import type { CostMeter } from './tls-load.ts';
 
 /** Complete sessions: two connections, handshake with ML-KEM-768, profile check, one durable transfer, one signed receipt. */
@@ -32,12 +32,16 @@ export async function sallyportMeter(
     const payment = await customer.pay({ from: 'alice.eur', to: 'alice.savings', amount: '0.01', currency: 'EUR' });
     if (payment.status !== 'committed') throw new Error(`the payment was ${payment.status}`);
   };
+  const byThread: Record<string, number> = {};
   return {
+    byThread,
     name: kernel === 'quads' ? `Sallyport ${group} quads` : `Sallyport ${group}`,
     async measure(count) {
       const before = await server.cpu();
       await runSessions(count, concurrency, session);
       const after = await settled(server, before.sessions + count);
+      for (const [kind, us] of Object.entries(after.threadsUs ?? {}))
+        byThread[kind] = (us - (before.threadsUs?.[kind] ?? 0)) / count;
       return (after.cpuUs - before.cpuUs) / count;
     },
     async stop() {
@@ -48,7 +52,7 @@ export async function sallyportMeter(
 }
 
 /** The reading after the server has seen the last session's end, which it counts when the socket is gone. */
-async function settled(server: ServedProcess, sessions: number): Promise<{ cpuUs: number; sessions: number }> {
+async function settled(server: ServedProcess, sessions: number): Promise<CpuReading> {
   for (let tries = 0; tries < 1_000; tries++) {
     const reading = await server.cpu();
     if (reading.sessions === sessions) return reading;

@@ -1,11 +1,12 @@
 /**
  * A Sallyport server in a process of its own, with one customer enrolled and funded. Its parent asks for its CPU time.
- * IPC: start message {state, group, kernel}; answers {port, hostKey, credential}; 'cpu' answers {cpuUs, sessions}.
+ * IPC: start message {state, group, kernel}; answers {port, hostKey, credential}; 'cpu' answers {cpuUs, sessions, threadsUs}.
  */
 import { randomBytes } from 'node:crypto';
 import type { GroupName } from '../../src/crypto/index.ts';
 import { digestIdentity } from '../../src/ledger/identity.ts';
 import { SecurityServer } from '../../src/server/index.ts';
+import { threadTimes } from './thread-times.ts';
 
 interface Start {
   readonly state: string;
@@ -45,7 +46,7 @@ async function start({ state, group, kernel }: Start): Promise<void> {
 process.on('message', (message: Start | 'cpu') => {
   if (message === 'cpu') {
     const { user, system } = process.cpuUsage();
-    process.send!({ cpuUs: user + system, sessions: counts.sessions });
+    process.send!({ cpuUs: user + system, sessions: counts.sessions, threadsUs: threadTimes() });
   } else {
     void start(message);
   }

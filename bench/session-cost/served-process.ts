@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 
-interface CpuReading {
+export interface CpuReading {
   readonly cpuUs: number;
+  /** By kind of thread, where the server tells it. */
+  readonly threadsUs?: Readonly<Record<string, number>>;
   readonly sessions: number;
 }
 

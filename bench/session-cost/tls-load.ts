@@ -27,6 +27,8 @@ export interface CostMeter {
   readonly name: string;
   /** CPU time of the server process per session, in microseconds, over `count` sessions. */
   measure(count: number): Promise<number>;
+  /** The last measure by kind of thread, where it is known: CPU time per session, in microseconds. */
+  readonly byThread?: Readonly<Record<string, number>>;
   stop(): Promise<void>;
 }
 
