@@ -149,6 +149,10 @@ export class LedgerClient implements LedgerService {
     return this.#call('findCustomers', ids);
   }
 
+  findIdentities(ids: readonly string[]): Promise<(CustomerRecord | undefined)[]> {
+    return this.#call('findIdentities', ids);
+  }
+
   balances(customerId: string): Promise<Account[]> {
     return this.#call('balances', customerId);
   }

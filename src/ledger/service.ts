@@ -87,6 +87,11 @@ export interface LedgerService {
   submit(batch: readonly SubmittedTransaction[]): Promise<SubmitResult[]>;
   /** The records of these customers, undefined where there is none. */
   findCustomers(ids: readonly string[]): Promise<(CustomerRecord | undefined)[]>;
+  /**
+   * For comparing identities: the records of these customers, and where there is none that of another customer (undefined in a ledger
+   * without any), so that an id that is not enrolled costs the same look-ups and the same answer. Whoever compares looks at the record's id.
+   */
+  findIdentities(ids: readonly string[]): Promise<(CustomerRecord | undefined)[]>;
   /** The customer's own accounts, by id. */
   balances(customerId: string): Promise<Account[]>;
   /** A page of an account's history, newest first; undefined when the account is not the customer's own. `limit` is at most 100. */

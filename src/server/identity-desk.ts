@@ -11,15 +11,16 @@ interface Waiting {
 
 /**
  * Compares what customers show of themselves with what enrolment stored. Those that arrive while a look-up is under way travel together
- * in the next one, so the ledger's thread is asked once for many. Unknown and known customers cost the same look-up and the same work.
+ * in the next one, so the ledger's thread is asked once for many. An unknown customer costs the same look-ups and the same work as a known
+ * one: its place in the answer is taken by another customer's record, which `verifyIdentity` refuses by its id after all else is compared.
  */
 export class IdentityDesk {
-  readonly #ledger: Pick<LedgerService, 'findCustomers'>;
+  readonly #ledger: Pick<LedgerService, 'findIdentities'>;
   readonly #peppers: PepperRing;
   #waiting: Waiting[] = [];
   #lookingUp = false;
 
-  constructor(ledger: Pick<LedgerService, 'findCustomers'>, peppers: PepperRing) {
+  constructor(ledger: Pick<LedgerService, 'findIdentities'>, peppers: PepperRing) {
     this.#ledger = ledger;
     this.#peppers = peppers;
   }
@@ -42,7 +43,7 @@ export class IdentityDesk {
       const batch = this.#waiting;
       this.#waiting = [];
       try {
-        const records = await this.#ledger.findCustomers(batch.map(({ presented }) => presented.customerId));
+        const records = await this.#ledger.findIdentities(batch.map(({ presented }) => presented.customerId));
         for (const [index, { presented, resolve }] of batch.entries())
           resolve(this.#compare(records[index], presented));
       } catch (error) {

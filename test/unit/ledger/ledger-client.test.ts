@@ -99,6 +99,7 @@ describe('LedgerClient', () => {
       { id: 'alice', status: 'active' },
       undefined,
     ]);
+    expect((await client.findIdentities(['bob', 'ghost']))[0]).toMatchObject({ id: 'bob' });
     expect(await client.balances('bob')).toMatchObject([{ id: 'bob.eur', balance: 100n }]);
     expect((await client.history('bob', 'bob.eur', { limit: 5 }))?.entries).toMatchObject([{ amount: 100n }]);
     expect(await client.history('bob', 'alice.eur', { limit: 5 })).toBeUndefined();

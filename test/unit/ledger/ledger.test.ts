@@ -450,3 +450,33 @@ describe('time and rivals', () => {
     expect((await balancesOf(ledger))['alice.eur']).toBe(0n);
   });
 });
+
+describe('looking up identities', () => {
+  /** Counts what each look-up of the storage found. */
+  class Counting extends MemoryStorage {
+    readonly found: number[] = [];
+
+    override async load(...keys: Parameters<MemoryStorage['load']>): ReturnType<MemoryStorage['load']> {
+      const loaded = await super.load(...keys);
+      this.found.push(loaded.customers.size);
+      return loaded;
+    }
+  }
+
+  it('costs one find and one miss for whoever is asked for, and gives a record', async () => {
+    const storage = new Counting();
+    const ledger = await withAliceAndBob(newLedger(storage));
+    await ledger.findIdentities(['bob']);
+    for (const id of ['alice', 'bob', 'ghost', '__proto__']) {
+      storage.found.length = 0;
+      const [record] = await ledger.findIdentities([id]);
+      expect(storage.found.toSorted(), id).toEqual([0, 1]);
+      expect(record?.id === id, id).toBe(id === 'alice' || id === 'bob');
+      expect(record, id).toMatchObject({ status: 'active' });
+    }
+  });
+
+  it('finds nobody where nobody is', async () => {
+    expect(await newLedger().findIdentities(['alice'])).toEqual([undefined]);
+  });
+});
