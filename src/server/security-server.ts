@@ -168,7 +168,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       ports: this.#ports,
       pool: parts.pool,
       leases: this.#leases,
-      retryDemand: () => retryDemand(Math.max(parts.pool.load, this.#quotas.load)),
+      retryDemand: () => retryDemand({ queue: parts.pool.load, room: this.#quotas.load }),
       report,
     });
     this.#secondPort = new SecondPortDesk({

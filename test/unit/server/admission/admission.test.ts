@@ -179,12 +179,20 @@ describe('the cookie of RETRY', () => {
 });
 
 describe('when a puzzle is asked for', () => {
-  it('asks nothing below half load and more with more load', () => {
-    expect(retryDemand(0)).toBeUndefined();
-    expect(retryDemand(0.499)).toBeUndefined();
-    const bits = [0.5, 0.6, 0.75, 0.9, 1, 2].map((load) => retryDemand(load)!.puzzleBits);
-    expect(bits).toEqual([...bits].sort((a, b) => a - b));
-    expect(bits[0]).toBe(10);
-    expect(bits.at(-1)).toBe(18);
+  const bits = (queue: number, room: number): number | undefined => retryDemand({ queue, room })?.puzzleBits;
+
+  it('asks nothing of anybody while the queue is short and half the room is free', () => {
+    expect(bits(0, 0)).toBeUndefined();
+    expect(bits(0.062, 0.499)).toBeUndefined();
+  });
+
+  it('asks for four times the work with every doubling of the queue', () => {
+    expect([1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2].map((queue) => bits(queue, 0))).toEqual([10, 12, 14, 16, 18, 18]);
+  });
+
+  it('asks for more as the room fills, and for the harder of both', () => {
+    expect([0.5, 0.625, 0.75, 1, 2].map((room) => bits(0, room))).toEqual([10, 12, 14, 18, 18]);
+    expect(bits(1 / 4, 0.5)).toBe(14);
+    expect(bits(1 / 16, 0.75)).toBe(14);
   });
 });
