@@ -26,6 +26,9 @@ const PHASE_BOUNDS_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 ] as const;
 
+/** Gauges of prom-client's that are named as counters: `promtool check metrics` objects. The same numbers by kind stay, without `_total`. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
 /**
  * The metrics of one server in Prometheus' text format (docs/OPERATIONS.md lists them). Events are counted as they come; gauges are read
  * when they are asked for. Labels come from fixed lists: no customer, no address, no session.
@@ -42,6 +45,7 @@ export class ServerMetrics {
   constructor(isReady: () => boolean) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
     this.#phases = new Histogram({
       name: 'sallyport_phase_duration_seconds',
       help: 'How long the parts of a session took at the server.',
