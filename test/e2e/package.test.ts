@@ -50,6 +50,7 @@ describe('the package', () => {
         'dist/server/index.js',
         'dist/customer/index.d.ts',
         'docs/PROTOCOL.md',
+        'deploy/systemd/sallyport.service',
         'LICENSE',
         'README.md',
       ]),
