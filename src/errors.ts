@@ -77,7 +77,7 @@ export const ERRORS = {
     alert: 0x09,
     retry: 'never',
     advice:
-      'The identity was not verified; compare the customer file and profile with what was enrolled, or enroll again.',
+      'The identity was not verified; compare the customer file and profile with what was enrolled, or have it enrolled anew.',
   },
   NOT_AUTHENTICATED: {
     fault: 'peer',
@@ -204,6 +204,11 @@ export const ERRORS = {
   },
   NOT_FOUND: { fault: 'caller', retry: 'never', advice: 'List what exists and name one of those.' },
   ALREADY_EXISTS: { fault: 'caller', retry: 'never', advice: 'Choose another name, or use what is there.' },
+  STILL_USED: {
+    fault: 'caller',
+    retry: 'never',
+    advice: 'Nothing was removed; first see to it that nothing needs it.',
+  },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

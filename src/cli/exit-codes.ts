@@ -64,6 +64,7 @@ const EXIT_BY_ERROR = {
   LEDGER_UNAVAILABLE: EXIT.LEDGER,
   NOT_FOUND: EXIT.REFUSED,
   ALREADY_EXISTS: EXIT.REFUSED,
+  STILL_USED: EXIT.REFUSED,
 } as const satisfies Record<ErrorCode, ExitCode>;
 
 export function exitCodeOf(code: ErrorCode): ExitCode {

@@ -10,7 +10,7 @@ import { SqliteStorage } from '../ledger/storage/sqlite.ts';
 import type { LedgerStorage } from '../ledger/storage/storage.ts';
 import { resolveConfiguration } from '../server/configuration.ts';
 import type { ServerConfiguration } from '../server/settings.ts';
-import { openStateDirectory, type StateDirectory } from '../server/state-directory.ts';
+import { openStateDirectory, peppersGone, type StateDirectory } from '../server/state-directory.ts';
 
 export interface OperatorOptions {
   readonly state?: string;
@@ -30,6 +30,8 @@ export function configOption(): Option {
 export interface OperatorState {
   readonly ledger: Ledger;
   readonly storage: LedgerStorage;
+  /** The state directory's path. */
+  readonly directory: string;
   readonly peppers: PepperRing;
   /** Ed25519 public keys, 32 bytes. */
   readonly hostKey: Uint8Array;
@@ -42,8 +44,10 @@ export interface OperatorState {
 export async function withOperatorState<Result>(
   options: OperatorOptions,
   work: (state: OperatorState) => Promise<Result>,
+  { pepperNeeded = true }: { readonly pepperNeeded?: boolean } = {},
 ): Promise<Result> {
   const { configuration, directory } = openOperatorDirectory(options);
+  if (pepperNeeded && directory.pepperVersion === 0) throw peppersGone(directory.path);
   const storage = new SqliteStorage({ path: directory.ledgerPath });
   await storage.open();
   const ledger = new Ledger({
@@ -55,6 +59,7 @@ export async function withOperatorState<Result>(
     return await work({
       ledger,
       storage,
+      directory: directory.path,
       peppers: { current: directory.pepperVersion, byVersion: directory.peppers },
       hostKey: directory.hostPublicKey,
       nextHostKey: directory.nextHostKey === undefined ? undefined : rawHostPublicKey(directory.nextHostKey),

@@ -51,6 +51,22 @@ export function enrollCustomer(record: Omit<CustomerRecord, 'createdTimeUs' | 's
   };
 }
 
+/** Takes the place of what a customer showed at enrolment: another credential, profile or pepper. Accounts, history and status stay. NOT_FOUND. */
+export function reenrollCustomer({
+  id,
+  ...digests
+}: Omit<CustomerRecord, 'createdTimeUs' | 'status'>): Operation<CustomerRecord> {
+  return {
+    keys: { customers: [id] },
+    run: async (snapshot, nowUs) => {
+      const known = snapshot.customers.get(id);
+      if (known === undefined) throw new SallyportError('NOT_FOUND', `There is no customer ${quote(id)}.`);
+      const customer: CustomerRecord = { ...known, ...digests };
+      return { value: customer, writes: writesOf(snapshot, timeAfter(snapshot, nowUs), [], [customer]) };
+    },
+  };
+}
+
 /** Disables a customer, or makes one active again. NOT_FOUND. */
 export function changeCustomerStatus(id: string, status: CustomerStatus): Operation<CustomerRecord> {
   return {

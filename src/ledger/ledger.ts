@@ -17,6 +17,7 @@ import {
   enrollCustomer,
   type Operation,
   openAccount,
+  reenrollCustomer,
 } from './administration.ts';
 import { formatAmount, quote } from './amounts.ts';
 import { executeBatch, internalRefusal, keysOf, prepareTransaction, type ReportProcessorFailure } from './batch.ts';
@@ -139,6 +140,10 @@ export class Ledger implements LedgerService {
 
   async enroll(record: Omit<CustomerRecord, 'createdTimeUs' | 'status'>): Promise<CustomerRecord> {
     return this.#administer(enrollCustomer(record));
+  }
+
+  async reenroll(record: Omit<CustomerRecord, 'createdTimeUs' | 'status'>): Promise<CustomerRecord> {
+    return this.#administer(reenrollCustomer(record));
   }
 
   async setCustomerStatus(id: string, status: CustomerStatus): Promise<CustomerRecord> {

@@ -2,7 +2,7 @@ import { hostKeyFingerprint, rawHostPublicKey } from '../crypto/identity.ts';
 import { createFirstPort, type FirstPortMachine } from '../session/first-port.ts';
 import type { QuotaLimits } from './admission/quotas.ts';
 import { SETTING_NAMES, type ServerConfiguration, type SettingName } from './settings.ts';
-import type { StateDirectory } from './state-directory.ts';
+import { peppersGone, type StateDirectory } from './state-directory.ts';
 
 /** Settings that a running server takes up; sessions that run keep the deadlines and the policy they began with. */
 export const RELOADABLE: readonly SettingName[] = [
@@ -63,8 +63,9 @@ export function planReload(present: ServerConfiguration, wanted: ServerConfigura
   };
 }
 
-/** Puts into `live` what can change; the running server's host key stays. */
+/** Puts into `live` what can change; the running server's host key stays. BAD_FILE when the peppers on disk are gone. */
 export function applyReload(live: Live, wanted: ServerConfiguration, onDisk: StateDirectory): ReloadReport {
+  if (onDisk.pepperVersion === 0) throw peppersGone(onDisk.path);
   const { configuration, changed, waiting } = planReload(live.configuration, wanted);
   const { hostKey, hostPublicKey } = live.state;
   const hostKeyWaits = Buffer.compare(onDisk.hostPublicKey, hostPublicKey) !== 0;

@@ -42,7 +42,7 @@ export interface StateDirectory {
   readonly retiredHostKeys: readonly Uint8Array[];
   /** By version; secret. */
   readonly peppers: ReadonlyMap<number, Uint8Array>;
-  /** The version that new enrolments use. */
+  /** The version that new enrolments use; 0 when there is no pepper, which only a directory opened without `create` may lack. */
   readonly pepperVersion: number;
   /** What was made by this opening: nothing, when all was there. */
   readonly created: readonly string[];
@@ -59,7 +59,7 @@ const OTHERS = 0o077;
 
 /**
  * Opens the directory, making what is missing when `create` is given. Errors: NOT_FOUND (no state there), BAD_FILE (permissions that let
- * others read a secret, or a damaged file): what is there is never overwritten.
+ * others read a secret, a damaged file, or no pepper beside a ledger): what is there is never overwritten.
  */
 export function openStateDirectory(path: string, options: { readonly create?: boolean } = {}): StateDirectory {
   const created: string[] = [];
@@ -77,10 +77,14 @@ export function openStateDirectory(path: string, options: { readonly create?: bo
     created.push(path);
   }
   ensure(HOST_KEY, newHostKey);
-  if (pepperVersions(path).length === 0) ensure('pepper.1', () => randomBytes(PEPPER_BYTES));
+  if (options.create === true && pepperVersions(path).length === 0) {
+    // Another pepper under an old one's number would refuse every customer, and nothing would say why.
+    if (existsSync(join(path, LEDGER))) throw peppersGone(path);
+    ensure(pepperName(1), () => randomBytes(PEPPER_BYTES));
+  }
   const hostKey = readHostKey(join(path, HOST_KEY));
   const peppers = new Map(
-    pepperVersions(path).map((version) => [version, readPepper(join(path, `pepper.${version}`))]),
+    pepperVersions(path).map((version) => [version, readPepper(join(path, pepperName(version)))]),
   );
   const next = join(path, NEXT_HOST_KEY);
   return {
@@ -91,7 +95,7 @@ export function openStateDirectory(path: string, options: { readonly create?: bo
     nextHostKey: existsSync(next) ? readHostKey(next) : undefined,
     retiredHostKeys: readRetired(join(path, RETIRED_HOST_KEYS)),
     peppers,
-    pepperVersion: Math.max(...peppers.keys()),
+    pepperVersion: Math.max(0, ...peppers.keys()),
     created,
   };
 }
@@ -128,6 +132,62 @@ export function cancelNextHostKey(path: string): void {
   const next = join(path, NEXT_HOST_KEY);
   if (!existsSync(next)) throw notFound(next);
   attempt(next, 'removed', () => rmSync(next));
+  syncDirectory(path);
+}
+
+/** What to say of a state directory whose ledger is there and whose peppers are not. */
+export function peppersGone(path: string): SallyportError {
+  return new SallyportError(
+    'BAD_FILE',
+    `${path} has a ledger and no pepper.* beside it: restore them from their copy; if they are lost, ` +
+      '"sallyport keys pepper --next" makes another, and every customer is enrolled anew (enroll --replace)',
+  );
+}
+
+/** Makes the next pepper, which new enrolments use from then on; never replaces one, nor takes a number in `used`. The version it got. */
+export function makeNextPepper(path: string, used: Iterable<number> = []): number {
+  const version = Math.max(0, ...pepperVersions(path), ...used) + 1;
+  const bytes = randomBytes(PEPPER_BYTES);
+  const made = writeNew(path, pepperName(version), bytes);
+  bytes.fill(0);
+  if (!made)
+    throw new SallyportError(
+      'ALREADY_EXISTS',
+      `${join(path, pepperName(version))} was made by another process in this moment`,
+    );
+  return version;
+}
+
+/**
+ * Takes a pepper away for good. `countUses` says how many enrolments need it; it is asked again when the file has another name, so that an
+ * enrolment made meanwhile brings it back. Errors: NOT_FOUND, and STILL_USED for one in use and for the newest.
+ */
+export async function removePepper(path: string, version: number, countUses: () => Promise<number>): Promise<void> {
+  const file = join(path, pepperName(version));
+  const versions = pepperVersions(path);
+  if (!versions.includes(version)) throw new SallyportError('NOT_FOUND', `${file} does not exist`);
+  if (version === Math.max(...versions))
+    throw new SallyportError('STILL_USED', `pepper ${version} is the newest: the next enrolment uses it`);
+  const refuseUses = async (): Promise<void> => {
+    const uses = await countUses();
+    if (uses > 0)
+      throw new SallyportError(
+        'STILL_USED',
+        `pepper ${version} is needed by ${uses} ${uses === 1 ? 'enrolment' : 'enrolments'}`,
+      );
+  };
+  await refuseUses();
+  const aside = `${file}.removing`;
+  attempt(file, 'renamed', () => renameSync(file, aside));
+  try {
+    await refuseUses();
+  } catch (error) {
+    attempt(aside, 'renamed', () => renameSync(aside, file));
+    throw error;
+  } finally {
+    syncDirectory(path);
+  }
+  attempt(aside, 'removed', () => rmSync(aside));
   syncDirectory(path);
 }
 
@@ -199,7 +259,12 @@ function readRetired(path: string): Uint8Array[] {
     });
 }
 
-function pepperVersions(path: string): number[] {
+function pepperName(version: number): string {
+  return `pepper.${version}`;
+}
+
+/** The peppers that are there, by their names alone. */
+export function pepperVersions(path: string): number[] {
   return attempt(path, 'read', () => readdirSync(path))
     .map((name) => /^pepper\.([1-9]\d{0,8})$/.exec(name)?.[1])
     .filter((version) => version !== undefined)

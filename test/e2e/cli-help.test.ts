@@ -51,6 +51,7 @@ describe('help', () => {
         'ledger verify',
         'keys show',
         'keys rotate',
+        'keys pepper',
       ]),
     );
   });

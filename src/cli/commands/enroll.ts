@@ -19,6 +19,7 @@ interface Options extends OperatorOptions {
   readonly file?: string;
   readonly server?: { readonly host: string; readonly port: number };
   readonly trust: 'pinned' | 'tofu';
+  readonly replace?: true;
 }
 
 export const registerEnroll: Register = (parent, invocation) => {
@@ -35,6 +36,7 @@ export const registerEnroll: Register = (parent, invocation) => {
       parseTrust,
       'pinned',
     )
+    .option('--replace', 'enroll a customer anew, who keeps accounts and history; the old customer file is void')
     .addOption(stateOption())
     .addOption(configOption())
     .addOption(jsonOption());
@@ -43,6 +45,7 @@ export const registerEnroll: Register = (parent, invocation) => {
       'sallyport enroll alice --profile email=alice@example.com --profile born=1990-01-31',
       'writes alice.json, mode 0600',
     ],
+    ['sallyport enroll alice --replace --profile email=alice@example.com --file alice-2.json', 'her file was lost'],
     ['sallyport enroll bob --server bank.example.com:7919 --file /secure/bob.json', 'a customer elsewhere'],
   ]);
   onAction<Options>(enroll, invocation, async ([customerId], options, output) => {
@@ -63,7 +66,8 @@ export const registerEnroll: Register = (parent, invocation) => {
         const presented = authOf(identity);
         const digests = digestIdentity(state.peppers, presented);
         presented.credential.fill(0);
-        await state.ledger.enroll({ id: customerId!, ...digests });
+        const record = { id: customerId!, ...digests };
+        await (options.replace ? state.ledger.reenroll(record) : state.ledger.enroll(record));
       } catch (error) {
         await unlink(path);
         throw error;
@@ -84,7 +88,7 @@ export const registerEnroll: Register = (parent, invocation) => {
       });
       return;
     }
-    output.line(`${output.style('green', '✓')} enrolled ${customerId}`);
+    output.line(`${output.style('green', '✓')} enrolled ${customerId}${options.replace ? ' anew' : ''}`);
     output.pairs([
       ['  customer file', `${path}  (mode 0600; give it to the customer by a safe way, and keep no copy)`],
       ['  server', `${host}:${port}`],
@@ -93,6 +97,7 @@ export const registerEnroll: Register = (parent, invocation) => {
         options.trust === 'pinned' ? hostKeyFingerprint(enrolled.hostKey) : 'confirmed by the customer on first use',
       ],
     ]);
+    if (options.replace) return;
     const account = ['accounts', 'open', `${customerId}.eur`, '--owner', customerId!, '--currency', 'EUR'];
     output.note(`\nNext: ${nextCommand(account, { state: options.state, config: options.config })}`);
   });

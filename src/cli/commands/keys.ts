@@ -1,10 +1,11 @@
-/** `sallyport keys`: the server's host key, and how it is changed without a customer noticing. */
+/** `sallyport keys`: the server's host key, and how it is changed without a customer noticing; and its peppers (keys-pepper.ts). */
 
 import { hostKeyFingerprint, hostKeyId, rawHostPublicKey } from '../../crypto/identity.ts';
 import { adoptNextHostKey, announceNextHostKey, cancelNextHostKey } from '../../server/state-directory.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
 import { configOption, type OperatorOptions, openOperatorDirectory, stateOption } from '../operator-state.ts';
 import { type Output, UsageError } from '../output.ts';
+import { registerPepper } from './keys-pepper.ts';
 
 interface RotateOptions extends OperatorOptions {
   readonly complete?: true;
@@ -12,7 +13,7 @@ interface RotateOptions extends OperatorOptions {
 }
 
 export const registerKeys: Register = (parent, invocation) => {
-  const group = parent.command('keys').description("show and rotate the server's host key");
+  const group = parent.command('keys').description("show and change the server's host key and peppers");
 
   const show = group
     .command('show')
@@ -89,6 +90,7 @@ restart or handover (SIGUSR2).`,
         : '\nNext: reload the server (kill -HUP), so that it takes this up.',
     );
   });
+  registerPepper(group, invocation);
 };
 
 interface ShownKey {

@@ -306,6 +306,11 @@ describe('the operator', () => {
     ['enrolling an id twice', (ledger) => enroll(ledger, 'alice'), 'ALREADY_EXISTS'],
     ['enrolling the operator', (ledger) => enroll(ledger, 'operator'), 'BAD_ARGUMENT'],
     ['enrolling a bad id', (ledger) => enroll(ledger, 'Alice'), 'BAD_ARGUMENT'],
+    [
+      'enrolling nobody anew',
+      (ledger) => ledger.reenroll({ id: 'ghost', pepperVersion: 1, fields: [], credentialDigest: new Uint8Array(32) }),
+      'NOT_FOUND',
+    ],
     ['disabling nobody', (ledger) => ledger.setCustomerStatus('ghost', 'disabled'), 'NOT_FOUND'],
     [
       'an account twice',
@@ -359,6 +364,19 @@ describe('the operator', () => {
     for (let number = 0; number < ACCOUNTS_PER_CUSTOMER_MAX; number++) await open(number);
     await expect(open(ACCOUNTS_PER_CUSTOMER_MAX)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
     expect(await ledger.balances('alice')).toHaveLength(ACCOUNTS_PER_CUSTOMER_MAX);
+  });
+
+  it('enrolls a customer anew, who keeps accounts, status and day of enrolment', async () => {
+    const storage = new MemoryStorage();
+    const ledger = await withAliceAndBob(newLedger(storage));
+    await ledger.setCustomerStatus('alice', 'disabled');
+    const [before] = await ledger.listCustomers({ limit: 1 });
+    const digests = { pepperVersion: 2, fields: [], credentialDigest: new Uint8Array(32).fill(9) };
+    const after = await ledger.reenroll({ id: 'alice', ...digests });
+    expect(after).toEqual({ ...before, ...digests });
+    expect(await ledger.listCustomers({ limit: 1 })).toEqual([after]);
+    expect(await balancesOf(ledger)).toMatchObject({ 'alice.eur': 100_00n });
+    expect((await verifyLedger(storage, { keys: KEYS })).findings).toEqual([]);
   });
 
   it('changes nothing by setting what is set', async () => {

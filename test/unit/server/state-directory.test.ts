@@ -6,7 +6,9 @@ import {
   adoptNextHostKey,
   announceNextHostKey,
   cancelNextHostKey,
+  makeNextPepper,
   openStateDirectory,
+  removePepper,
 } from '../../../src/server/state-directory.ts';
 
 let folder: string;
@@ -73,6 +75,39 @@ describe('the state directory', () => {
     const opened = openStateDirectory(path);
     expect(opened.pepperVersion).toBe(10);
     expect([...opened.peppers.keys()].sort()).toEqual([1, 10]);
+  });
+
+  it('makes peppers of numbers nobody has, or needs', () => {
+    const { peppers } = openStateDirectory(path, { create: true });
+    expect(makeNextPepper(path)).toBe(2);
+    expect(makeNextPepper(path, [1, 7])).toBe(8);
+    const after = openStateDirectory(path);
+    expect([...after.peppers.keys()].sort()).toEqual([1, 2, 8]);
+    expect(after.peppers.get(1)).toEqual(peppers.get(1));
+    expect(new Set([...after.peppers.values()].map((pepper) => Buffer.from(pepper).toString('hex'))).size).toBe(3);
+    expect(modeOf('pepper.8')).toBe(0o600);
+  });
+
+  it('brings a pepper back that came into use while it was removed', async () => {
+    const { peppers } = openStateDirectory(path, { create: true });
+    makeNextPepper(path);
+    const counts = [0, 1];
+    await expect(removePepper(path, 1, async () => counts.shift()!)).rejects.toMatchObject({ code: 'STILL_USED' });
+    expect(counts).toEqual([]);
+    expect(openStateDirectory(path).peppers.get(1)).toEqual(peppers.get(1));
+    await removePepper(path, 1, async () => 0);
+    expect(readdirSync(path).sort()).toEqual(['host-key.pem', 'pepper.2']);
+  });
+
+  it('makes no pepper beside a ledger that needs others', () => {
+    openStateDirectory(path, { create: true });
+    rmSync(join(path, 'pepper.1'));
+    writeFileSync(join(path, 'ledger.sqlite'), '');
+    expect(() => openStateDirectory(path, { create: true })).toThrow(
+      expect.objectContaining({ code: 'BAD_FILE', message: expect.stringContaining('sallyport keys pepper --next') }),
+    );
+    expect(openStateDirectory(path).pepperVersion).toBe(0);
+    expect(readdirSync(path).sort()).toEqual(['host-key.pem', 'ledger.sqlite']);
   });
 
   it('announces, adopts and cancels the next host key', () => {

@@ -86,7 +86,9 @@ describe('the operator’s manual', () => {
     for (const [, path] of manual.matchAll(/`((?:deploy|docs)\/[\w./-]+)`/g))
       expect(() => read(path!), path).not.toThrow();
     const commands = read('docs/CLI.md');
-    for (const [, command] of manual.matchAll(/`sallyport ([a-z]+(?: (?:backup|verify|export|rotate|show))?)\b/g))
+    for (const [, command] of manual.matchAll(
+      /`sallyport ([a-z]+(?: (?:backup|verify|export|rotate|show|pepper))?)\b/g,
+    ))
       expect(commands, command).toContain(`sallyport ${command}`);
   });
 });
