@@ -48,7 +48,8 @@ export async function withOperatorState<Result>(
 ): Promise<Result> {
   const { configuration, directory } = openOperatorDirectory(options);
   if (pepperNeeded && directory.pepperVersion === 0) throw peppersGone(directory.path);
-  const storage = new SqliteStorage({ path: directory.ledgerPath });
+  // Not every page for every command: a server's start, and `ledger verify`, look at all of it.
+  const storage = new SqliteStorage({ path: directory.ledgerPath, check: 'tail' });
   await storage.open();
   const ledger = new Ledger({
     storage,

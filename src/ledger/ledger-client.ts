@@ -24,6 +24,7 @@ import type {
   SubmitResult,
   SubmittedTransaction,
 } from './service.ts';
+import type { LedgerCheck } from './storage/sqlite-check.ts';
 import {
   type Call,
   type CallName,
@@ -51,6 +52,8 @@ export interface LedgerClientOptions {
   readonly baseDirectory?: string;
   /** The file's largest size in pages of 4096 bytes. */
   readonly pagesMax?: number;
+  /** How much of the file is looked at before the start; `full` when left out. A thread that is started again looks at the newest entries. */
+  readonly check?: LedgerCheck;
   readonly onEvent?: (event: LedgerEvent) => void;
 }
 
@@ -109,6 +112,7 @@ export class LedgerClient implements LedgerService {
     this.#settings = {
       path: options.path,
       pagesMax: options.pagesMax,
+      check: options.check ?? 'full',
       privateKey:
         options.privateKey instanceof KeyObject
           ? options.privateKey
@@ -296,7 +300,7 @@ export class LedgerClient implements LedgerService {
       // Beside this module, under the name it has here: TypeScript in the sources, JavaScript in the package.
       const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
       const worker = new Worker(new URL(`./ledger-thread${extension}`, import.meta.url), {
-        workerData: this.#settings,
+        workerData: this.#restartTimer === undefined ? this.#settings : { ...this.#settings, check: 'tail' },
         execArgv: [],
         name: 'ledger',
       });

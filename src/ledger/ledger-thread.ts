@@ -27,6 +27,7 @@ function post(message: FromThread, transfer: ArrayBuffer[] = []): void {
 async function openLedger(settings: ThreadSettings): Promise<Ledger> {
   const storage = new SqliteStorage({
     path: settings.path,
+    check: settings.check,
     ...(settings.pagesMax === undefined ? {} : { pagesMax: settings.pagesMax }),
   });
   const processors = await loadProcessors(settings.processors, settings.baseDirectory);

@@ -2,11 +2,13 @@ import type { KeyObject } from 'node:crypto';
 import { assert, type ErrorCode, SallyportError } from '../errors.ts';
 import { TRANSACTION_ID_BYTES } from '../limits.ts';
 import type { LedgerService, RefusalCode, SubmitResult, SubmittedTransaction } from './service.ts';
+import type { LedgerCheck } from './storage/sqlite-check.ts';
 
 /** What the ledger's thread is started with. */
 export interface ThreadSettings {
   readonly path: string;
   readonly pagesMax: number | undefined;
+  readonly check: LedgerCheck;
   readonly privateKey: KeyObject;
   readonly processors: readonly string[];
   readonly baseDirectory: string;

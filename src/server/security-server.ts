@@ -200,12 +200,17 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     const configuration = defaultConfiguration(options.configuration);
     const log = options.logger ?? pino({ level: 'silent' }, { write: () => undefined });
     const state = openStateDirectory(configuration.state, { create: true });
+    // A successor's file was looked at by the server that it takes over from, and has been open since.
+    const check = options.beforeServing === undefined ? configuration['ledger-check'] : 'tail';
+    const openedMs = performance.now();
     const ledger = await LedgerClient.start({
       path: state.ledgerPath,
+      check,
       privateKey: state.hostKey,
       processors: configuration.processors,
       onEvent: (event) => logLedgerEvent(log, event),
     });
+    log.info({ event: 'ledger-opened', check, durationMs: Math.round(performance.now() - openedMs) });
     const undo: (() => Promise<unknown>)[] = [() => ledger.close()];
     try {
       const pool = await CryptoPool.start({

@@ -224,6 +224,11 @@ export const SETTINGS = {
   ),
   'admin-port': adminPort('off', 'port of the admin page, metrics and health; 0 lets the system choose'),
 
+  'ledger-check': oneOf(
+    ['full', 'tail'],
+    'full',
+    'before the start, full: every page of the ledger is looked at; tail: its length and newest entries, where that takes too long',
+  ),
   processors: moduleList,
   'log-level': oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info', 'least level of the log'),
 } as const satisfies Record<string, Setting>;

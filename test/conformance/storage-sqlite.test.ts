@@ -15,6 +15,7 @@ import { describe, expect, it } from 'vitest';
 import { EMPTY_HEAD } from '../../src/ledger/entry.ts';
 import { APPLICATION_ID, MIGRATIONS } from '../../src/ledger/storage/migrations.ts';
 import { SqliteStorage } from '../../src/ledger/storage/sqlite.ts';
+import type { LedgerCheck } from '../../src/ledger/storage/sqlite-check.ts';
 import { temporaryDirectory } from '../unit/ledger/fixtures.ts';
 import { ACCOUNT_A, ACCOUNT_B, key, storageConformance, transaction, writesAfter } from './storage.ts';
 
@@ -36,9 +37,9 @@ async function written(path: string, transactions: number): Promise<void> {
 }
 
 /** What opening a ledger says, and that it left the file as it was. */
-async function refusal(path: string): Promise<unknown> {
+async function refusal(path: string, check?: LedgerCheck): Promise<unknown> {
   const before = readFileSync(path);
-  const storage = new SqliteStorage({ path });
+  const storage = new SqliteStorage({ path, ...(check === undefined ? {} : { check }) });
   const error: unknown = await storage.open().catch((reason: unknown) => reason);
   await storage.close();
   expect(readFileSync(path).equals(before), 'the file is as it was').toBe(true);
@@ -218,6 +219,76 @@ describe('sqlite: refusals', () => {
     await expect(storage.read((reader) => reader.head())).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' });
   });
 });
+
+describe('sqlite: a look at the newest entries alone', () => {
+  it.each([
+    ['a file that was cut off', (path: string) => truncateSync(path, statSync(path).size - 4096), 'damaged'],
+    ['a file without its last byte', (path: string) => truncateSync(path, statSync(path).size - 1), 'cut off'],
+    [
+      'a journal that does not end at its head',
+      (path: string) => changed(path, 'UPDATE head SET sequence = 499'),
+      'head',
+    ],
+    [
+      'an entry whose receipt was changed',
+      (path: string) => changed(path, "UPDATE transactions SET receipt = x'00' WHERE sequence = 400"),
+      'Entry 400',
+    ],
+    [
+      'an entry that is gone',
+      (path: string) =>
+        changed(path, 'DELETE FROM transfers WHERE sequence = 300; DELETE FROM transactions WHERE sequence = 300'),
+      'Entry 300',
+    ],
+    [
+      'a hash that was changed',
+      (path: string) => changed(path, 'UPDATE journal SET chain = zeroblob(32) WHERE sequence = 499'),
+      'Entry 499',
+    ],
+  ])('finds %s, and leaves the file as it is', async (_, damage, message) => {
+    const path = newPath();
+    await written(path, 500);
+    damage(path);
+    expect(await refusal(path, 'tail')).toMatchObject({
+      code: 'LEDGER_CORRUPT',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('sees no damage elsewhere, which the full one does', async () => {
+    const path = newPath();
+    await written(path, 5_000);
+    const file = openSync(path, 'r+');
+    writeSync(file, new Uint8Array(4096).fill(0xa5), 0, 4096, 4096 * 20);
+    closeSync(file);
+    const storage = new SqliteStorage({ path, check: 'tail' });
+    await storage.open();
+    await storage.close();
+    expect(await refusal(path, 'full')).toMatchObject({ code: 'LEDGER_CORRUPT' });
+  });
+
+  it('finds nothing wrong with a ledger of any length, nor with one whose log is still beside it', async () => {
+    for (const entries of [1, 999, 1_000, 1_001, 2_500]) {
+      const path = newPath();
+      await written(path, entries);
+      const storage = new SqliteStorage({ path, check: 'tail' });
+      await storage.open();
+      const head = await storage.read((reader) => reader.head());
+      await storage.commit(head, writesAfter(head, [transaction(head.sequence + 1n, 'c', 9)]));
+      const beside = new SqliteStorage({ path, check: 'tail' });
+      await beside.open();
+      expect((await beside.read((reader) => reader.head())).sequence).toBe(head.sequence + 1n);
+      await Promise.all([storage.close(), beside.close()]);
+    }
+  });
+});
+
+/** Changes what is stored, behind the ledger's back. */
+function changed(path: string, sql: string): void {
+  const database = new DatabaseSync(path, { enableForeignKeyConstraints: false });
+  database.exec(sql);
+  database.close();
+}
 
 describe('sqlite: failures of the machine', () => {
   it('a full disk: LEDGER_UNAVAILABLE, nothing stored, and it goes on when there is room', async () => {

@@ -161,6 +161,12 @@ describe('a restart', () => {
     const { accounts } = await stage.json<{ accounts: { id: string; balance: string }[] }>('accounts', 'list');
     const cents = crowd.paid + 1;
     expect(accounts.find(({ id }) => id === 'bob.eur')!.balance).toBe((cents / 100).toFixed(2));
+    // Every page of the ledger was looked at by the first; the others took over a file that was open in good health.
+    expect(logOf(stage).flatMap(({ event, check }) => (event === 'ledger-opened' ? [check] : []))).toEqual([
+      'full',
+      'tail',
+      'tail',
+    ]);
     // Each server came to its end, and none lost a session to the other.
     expect(logOf(stage).filter(({ event }) => event === 'stopped')).toHaveLength(3);
     expect(logOf(stage).filter(({ reason }) => reason === 'alertSent' || reason === 'expired')).toEqual([]);

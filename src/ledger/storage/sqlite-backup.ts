@@ -2,7 +2,8 @@ import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync
 import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { SallyportError } from '../../errors.ts';
-import { guarded, inspectLedger, openReadOnly } from './sqlite-open.ts';
+import { inspectLedger } from './sqlite-check.ts';
+import { guarded, guardedAsync, openReadOnly } from './sqlite-open.ts';
 
 /** All pages in one step: one unchanging view of the ledger, whoever commits meanwhile (a step by step copy would begin anew at each commit). */
 const PAGES_A_STEP = 0x7fff_ffff;
@@ -15,7 +16,7 @@ const PAGES_A_STEP = 0x7fff_ffff;
 export async function backUpLedger(path: string, destination: string): Promise<void> {
   if (!existsSync(path)) throw new SallyportError('NOT_FOUND', `There is no ledger at ${path}.`);
   if (existsSync(destination)) throw alreadyThere(destination);
-  guarded(path, () => inspectLedger(path, false));
+  await guardedAsync(path, () => inspectLedger(path, 'mark'));
   const unfinished = `${destination}.unfinished-${process.pid}`;
   const source = guarded(path, () => openReadOnly(path));
   try {

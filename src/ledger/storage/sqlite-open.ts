@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, linkSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { SallyportError } from '../../errors.ts';
 import { LEDGER_LOCK_WAIT_MS } from '../../limits.ts';
@@ -89,56 +89,16 @@ export function ledgerExists(path: string): boolean {
   return false;
 }
 
-/**
- * Looks at a ledger without writing to it. Throws LEDGER_CORRUPT or LEDGER_TOO_NEW. `thorough` adds SQLite's own check of every page
- * and that the head is the journal's last entry.
- */
-export function inspectLedger(path: string, thorough: boolean): void {
-  if (statSync(path).size === 0)
-    throw new SallyportError('LEDGER_CORRUPT', `The ledger ${path} is empty: it was cut off.`);
-  const database = openReadOnly(path);
-  try {
-    const applicationId = Number(pragma(database, 'application_id'));
-    if (applicationId !== APPLICATION_ID)
-      throw new SallyportError('LEDGER_CORRUPT', `The file ${path} is a SQLite database, but not a Sallyport ledger.`);
-    const version = versionOf(database);
-    if (version > MIGRATIONS.length)
-      throw new SallyportError(
-        'LEDGER_TOO_NEW',
-        `The ledger ${path} has schema version ${version}; this Sallyport knows versions up to ${MIGRATIONS.length}.`,
-      );
-    if (!thorough) return;
-    const damage = database.prepare('PRAGMA quick_check(1)').get()?.quick_check;
-    if (damage !== 'ok')
-      throw new SallyportError('LEDGER_CORRUPT', `The ledger ${path} is damaged: ${String(damage)}.`);
-    if (version > 0 && !headIsLastEntry(database))
-      throw new SallyportError(
-        'LEDGER_CORRUPT',
-        `The head of the ledger ${path} is not the last entry of its journal.`,
-      );
-  } finally {
-    database.close();
-  }
-}
-
-function headIsLastEntry(database: DatabaseSync): boolean {
-  const row = database
-    .prepare(
-      `SELECT (SELECT count(*) FROM head) AS heads, (SELECT count(*) FROM head h WHERE h.sequence = 0) AS empty,
-        (SELECT max(sequence) FROM journal) AS last,
-        (SELECT count(*) FROM head h JOIN journal j ON j.sequence = h.sequence AND j.chain = h.chain
-          WHERE h.sequence = (SELECT max(sequence) FROM journal)) AS linked`,
-    )
-    .get();
-  if (row?.heads !== 1n) return false;
-  return row.last === null ? row.empty === 1n : row.linked === 1n;
-}
-
-function versionOf(database: DatabaseSync): number {
+/** How many of the migrations were applied. */
+export function versionOf(database: DatabaseSync): number {
   return Number(pragma(database, 'user_version'));
 }
 
-function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): unknown {
+/** The value of a pragma that has one number. */
+export function pragma(
+  database: DatabaseSync,
+  name: 'user_version' | 'application_id' | 'page_count' | 'page_size',
+): unknown {
   return database.prepare(`PRAGMA ${name}`).get()?.[name];
 }
 
@@ -146,6 +106,15 @@ function pragma(database: DatabaseSync, name: 'user_version' | 'application_id')
 export function guarded<T>(path: string, work: () => T): T {
   try {
     return work();
+  } catch (error) {
+    throw storageError(path, error);
+  }
+}
+
+/** The same for what is asynchronous. */
+export async function guardedAsync<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     throw storageError(path, error);
   }

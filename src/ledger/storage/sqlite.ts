@@ -3,10 +3,11 @@ import { assert, SallyportError } from '../../errors.ts';
 import type { Account } from '../accounts.ts';
 import { type ChainHead, type JournalEntry, sameHead } from '../entry.ts';
 import type { CustomerRecord } from '../identity.ts';
+import { inspectLedger, type LedgerCheck } from './sqlite-check.ts';
 import {
   createLedgerFile,
   guarded,
-  inspectLedger,
+  guardedAsync,
   ledgerExists,
   migrate,
   openReadOnly,
@@ -20,6 +21,8 @@ export interface SqliteStorageOptions {
   readonly path: string;
   /** Refuses to create, migrate or write; leaves even damage to be looked at by `read`. */
   readonly readOnly?: boolean;
+  /** How much is looked at before anything is written; `full` when left out. What is read only is never refused for damage. */
+  readonly check?: LedgerCheck;
   /** The file's largest size in pages of 4096 bytes; beyond it commits are LEDGER_UNAVAILABLE and the ledger stays as it was. */
   readonly pagesMax?: number;
   /** How long a write waits for another process's, in milliseconds; LEDGER_LOCK_WAIT_MS when left out. */
@@ -44,13 +47,13 @@ export class SqliteStorage implements LedgerStorage {
   }
 
   async open(): Promise<void> {
-    const { path, readOnly = false, pagesMax, lockWaitMs } = this.#options;
-    guarded(path, () => {
+    const { path, readOnly = false, pagesMax, lockWaitMs, check = 'full' } = this.#options;
+    await guardedAsync(path, async () => {
       if (!ledgerExists(path)) {
         if (readOnly) throw new SallyportError('NOT_FOUND', `There is no ledger at ${path}.`);
         createLedgerFile(path);
       }
-      inspectLedger(path, !readOnly);
+      await inspectLedger(path, readOnly ? 'mark' : check);
       this.#closed = false;
       if (readOnly) return;
       const database = openWritable(path, lockWaitMs);

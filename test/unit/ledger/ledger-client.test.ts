@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -222,6 +223,26 @@ describe('LedgerClient', () => {
     expect(await client.balances('bob')).toMatchObject([{ balance: 100n }]);
     await client.close();
     expect(await findings(path)).toEqual([]);
+  });
+
+  it('looks at the newest entries when its thread is started again, and at every page at the start', async () => {
+    const path = await ledgerFile();
+    const first = await started(path);
+    for (let id = 0; id < 3_000; id += 500)
+      await first.client.submit(
+        Array.from({ length: 500 }, (_, index) => payment('alice', id + index, { ...TO_BOB, amount: '0.01' })),
+      );
+    await first.client.close();
+    const { client, happened } = await started(path);
+    // A page of old entries, which nothing that follows needs.
+    const file = openSync(path, 'r+');
+    writeSync(file, new Uint8Array(4096).fill(0xa5), 0, 4096, 4096 * 40);
+    closeSync(file);
+    await client.submit([note(9_999, 'exit')]).catch(() => undefined);
+    await happened('thread-restarted');
+    expect(await client.balances('bob')).toMatchObject([{ balance: 3_000n }]);
+    await client.close();
+    await expect(started(path)).rejects.toMatchObject({ code: 'LEDGER_CORRUPT' });
   });
 
   it('writes beside another process', async () => {
