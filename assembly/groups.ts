@@ -7,10 +7,14 @@
 //   0x1040   n      R mod p         one, in Montgomery form
 //   0x2040   n      R^2 mod p       brings a number into Montgomery form
 //   0x3040   n      2 R mod p       the generator, in Montgomery form
-// and, at 0xc000 of the group's 0x10000, p and p - 1 as big-endian bytes, 512 each.
+// and of the group's 0x10000
+//   0xc000   512    p, and then p - 1, as big-endian bytes
+//   0xc440   n      q, a part of a multiple of p         montgomery-single.ts, whose kernel is of one lane
+//   0xd000   n      the starts of its columns
 
 import { DIGIT_BYTES, LANES_MAX, digitCount, multiply, numberFromBytes, radixBits, square } from './kernel';
 import { GROUPS, NUMBER_SIZE, PAD, TABLES } from './memory';
+import { prepareSingle } from './montgomery-single';
 
 export const GROUP_COUNT: i32 = 3;
 
@@ -56,7 +60,10 @@ export function makeConstants(group: i32, from: usize): void {
   const bytes = primeBytesAddress(group);
   numberFromBytes(p, 1, 0, n, from, length);
   // fma.ts: p_0 = -1 takes part in no product, and the kernel of one number wants it to be 0.
-  if (ASC_FEATURE_RELAXED_SIMD) store<f64>(p, 0);
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    store<f64>(p, 0);
+    prepareSingle(p, n);
+  }
 
   // 2^b - p, b = 8 |p|, is 0.33 2^(b-64) or less (RFC 7919 appendix A). So R mod p = (2^b - p) 2^(log2 R - b) and twice that are
   // below p without a reduction: log2 R - b is 24, 8, 48 or 32, 48, 64.

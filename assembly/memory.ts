@@ -6,6 +6,7 @@
 //   0x001000  0x000400  HASH           sha256, hmac   states, message schedule, block                     yes, wiped
 //   0x002000  0x001000  EXPONENT       modexp         an exponent a lane, little endian, zero padded      yes, wiped
 //   0x003000  0x008000  NUMBERS        kernel         8 numbers of 0x1000 bytes                           yes, wiped
+//   0x00b000  0x001800  COLUMNS        kernel         the kernel of one number's column sums              yes, wiped
 //   0x010000  0x010000  WINDOW         modexp         powers of the peer's value, for window selection    yes, wiped
 //   0x020000  0x010000  STAGING_IN     caller         arguments, written by JavaScript                    yes, wiped by the caller
 //   0x030000  0x010000  STAGING_OUT    caller         results, read by JavaScript                         yes, wiped by the caller
@@ -22,6 +23,8 @@ export const EXPONENT_LANE: usize = 0x400;
 export const NUMBERS: usize = 0x3000;
 export const NUMBER_SIZE: usize = 0x1000;
 export const NUMBERS_SIZE: usize = 0x8000;
+export const COLUMNS: usize = 0xb000;
+export const COLUMNS_SIZE: usize = 0x1800;
 export const WINDOW: usize = 0x10000;
 export const STAGING_IN: usize = 0x20000;
 export const STAGING_OUT: usize = 0x30000;
@@ -34,6 +37,10 @@ export const TABLES: usize = 0x70000;
  * of p; slots are much longer than numbers, so that there are zeros behind, too.
  */
 export const PAD: usize = 0x40;
+
+/** Where a group keeps what the kernel of one number needs besides p, from p in one lane on (groups.ts, montgomery-single.ts). */
+export const FROM_PRIME_TO_MULTIPLE: usize = 0xc400;
+export const FROM_PRIME_TO_STARTS: usize = 0xcfc0;
 
 /** Slots of the NUMBERS zone. */
 export const ACCUMULATOR: usize = NUMBERS + PAD;
@@ -53,6 +60,7 @@ export const INDICES: usize = NUMBERS + 7 * NUMBER_SIZE;
 export function wipeExponentiation(windowSize: usize): void {
   memory.fill(EXPONENT, 0, EXPONENT_SIZE);
   memory.fill(NUMBERS, 0, NUMBERS_SIZE);
+  memory.fill(COLUMNS, 0, COLUMNS_SIZE);
   memory.fill(WINDOW, 0, windowSize);
 }
 

@@ -1,332 +1,374 @@
 // Montgomery arithmetic on one number: the lanes of a vector are neighbouring columns; digits and columns as in fma.ts. Digit i lies
-// at 8 i, with zeros before and behind (PAD in memory.ts), for y and p are read a few digits beyond both ends.
+// at 8 i, with zeros before and behind (PAD in memory.ts), for y and q are read one digit beyond both ends.
 //
-// Product scanning, four columns k to k+3 a pass (two vectors): for each digit i, x_i in both lanes times y_(k-i)..y_(k-i+3). Products
-// with the zeros beyond the ends count like others: columns differ in count only by what their neighbours' quotient digits add. p is
-// a copy whose p_0 is 0: the quotient's digit cancels its own column as it is.
+// Operand scanning, four digits of x (or of the quotient m) at a time: a *block* of four rows,
 //
-// A quotient digit waits for the one before it (about 20 cycles each), so below n the next pass's products of x y, which wait for
-// nothing, are dealt out between the four.
+//   columns   0 1 2 3 4 5 ..                    n-1 n n+1 n+2 n+3
+//   a0 b      x x x x x x ..                     x
+//   a1 b        x x x x x ..                     x  x
+//   a2 b          x x x x ..                     x  x  x
+//   a3 b            x x x ..                     x  x  x   x
+//
+// whose loops all have trip counts that depend on n alone; column sums lie in memory (COLUMNS) and are loaded and stored once a block.
+// Columns go by two, so each row's first or last half vector is a product with a zero; zeros count like other products.
+//
+// The quotient. With p itself, digit m_i would have to be known before column i+1 is: four times a long wait for each block. A multiple
+// of p ends it: q' = k p with k = -1/p mod 2^208 has the digits -1, 0, 0, 0 and then q, n digits. Adding m_i q' 2^(52 i) cancels column
+// i by its own low digit, just as p does, and touches nothing before column i + 4. So the four digits of a block are the digits of the
+// carried column sums: scalar additions and shifts, which the processor does while its vector units go on. |k| <= 2^207, so the
+// blocks but the last add at most 2^(52(n-4)) / 2 * 2^207 p = R p / 4, where p would have added less. The last block takes p,
+//
+//   |out| <= |x| |y| / R + p/4 + p/2 + 1,
+//
+// and there alone each digit waits for the one before. Digits of the result are made as the last block's columns are completed.
 
-import { CARRY_BIAS, CONSTANTS, add, columnCarry, columnDigit, columnValue, fma, low, startH, startL } from './fma';
-import { QUOTIENT } from './memory';
+import { CARRY_BIAS, CONSTANTS, add, fma, low, startH, startL } from './fma';
+import { COLUMNS, FROM_PRIME_TO_MULTIPLE, FROM_PRIME_TO_STARTS, QUOTIENT } from './memory';
 
-/** Starts of two neighbouring columns, the second of which gets `step` products more. */
+/** From the H to the L of a column, which are arrays of 2n u64 each. */
+const TO_L: usize = 0x600;
+/** The column sums. */
+const SUMS: usize = COLUMNS;
+/** What each digit's square adds to H, and TO_L behind to L. */
+const SQUARES: usize = COLUMNS + 0xc00;
+/** From the starts of a product's columns to halves of those of a square's. */
+const TO_HALVES: usize = 0xc00;
+
+/** Writes q and the starts of columns to their places behind p, digits of one lane, whose p_0 is stored as 0. Public. */
+export function prepareSingle(p: usize, n: i32): void {
+  makeMultiple(p, n);
+  const starts = p + FROM_PRIME_TO_STARTS;
+  for (let k = 0; k < 2 * n; k++) {
+    let product: u64 = 0;
+    let square: u64 = 0;
+    for (let r = 0; r < n; r += 4) {
+      product += productsInColumn(k - r, n);
+      square += squaresInColumn(k - 2 * r, n - r);
+    }
+    // The quotient's: q from the fourth column of each block on, p in the last, without the products of the columns that p cancels.
+    let quotient: u64 = 0;
+    for (let r = 0; r < n - 4; r += 4) quotient += productsInColumn(k - r - 4, n);
+    const last = k - (n - 4);
+    quotient += last < 4 ? <u64>max(last, 0) : productsInColumn(last, n);
+    const at = starts + (<usize>k << 3);
+    store<u64>(at, startH(product + quotient));
+    store<u64>(at, startL(product + quotient), TO_L);
+    // Doubled with what is added to it; starts are even.
+    store<u64>(at, startH(square + quotient) >> 1, TO_HALVES);
+    store<u64>(at, startL(square + quotient) >> 1, TO_HALVES + TO_L);
+  }
+}
+
+/** How many products a block of rows of n digits adds to its column c. */
+function productsInColumn(c: i32, n: i32): u64 {
+  if (c < 0 || c >= n + 4) return 0;
+  if (c < 2) return 2;
+  return c < n ? 4 : c < n + 2 ? 3 : 1;
+}
+
+/** The same of a square's block, whose rows have `length` digits from the diagonal on; doubled, but for the diagonal. */
+function squaresInColumn(c: i32, length: i32): u64 {
+  if (c < 0 || c >= length + 4) return 0;
+  let rows = min((c >> 1) + 1, 4);
+  if (c >= max(length, 8)) rows = c < length + 2 ? 3 : 1;
+  const diagonal = c < 8 && (c & 1) == 0;
+  return <u64>(2 * rows - i32(diagonal));
+}
+
+/** q, digits 4 to n + 3 of k p: k_i is the digit of the column that it cancels. Products of two digits go by halves of 26 bits. */
+function makeMultiple(p: usize, n: i32): void {
+  const HALF: i64 = (1 << 26) - 1;
+  const k = SUMS; // k_0 to k_3
+  store<i64>(k, 1);
+  let carry: i64 = 0; // of column 0, which holds -1
+  for (let c = 1; c < n + 4; c++) {
+    let sum = carry;
+    carry = 0;
+    for (let i = 0; i < min(c, 4); i++) {
+      if (c - i >= n) continue;
+      const a = load<i64>(k + (<usize>i << 3));
+      const b = <i64>load<f64>(p + (<usize>(c - i) << 3));
+      const middle = (a >> 26) * (b & HALF) + (a & HALF) * (b >> 26);
+      sum += (a & HALF) * (b & HALF) + ((middle & HALF) << 26);
+      carry += (a >> 26) * (b >> 26) + (middle >> 26);
+    }
+    const digit = (sum << 12) >> 12; // balanced
+    carry += (sum - digit) >> 52;
+    if (c < 4) store<i64>(k + (<usize>c << 3), digit);
+    else store<f64>(p + FROM_PRIME_TO_MULTIPLE + (<usize>(c - 4) << 3), <f64>digit);
+  }
+}
+
 @inline
-function startsH(count: u64, step: u64): v128 {
-  return i64x2.replace_lane(i64x2.splat(startH(count)), 1, startH(count + step));
+function value(at: usize, carry: u64): u64 {
+  return load<u64>(at, TO_L) + ((load<u64>(at) << 63) >>> 12) + carry;
 }
 @inline
-function startsL(count: u64, step: u64): v128 {
-  return i64x2.replace_lane(i64x2.splat(startL(count)), 1, startL(count + step));
+function carryOf(at: usize, v: u64): u64 {
+  return (v >>> 52) + (load<u64>(at) >>> 1);
 }
 @inline
-function bothLower(v: v128): v128 {
-  return v128.shuffle<u64>(v, v, 0, 0);
+function digit(v: u64): f64 {
+  return reinterpret<f64>((v & load<u64>(CONSTANTS, 32)) | load<u64>(CONSTANTS, 48)) - load<f64>(CONSTANTS, 64);
 }
+/** Four digits at `to` from the columns at `at`; the carry into the next column. */
 @inline
-function bothUpper(v: v128): v128 {
-  return v128.shuffle<u64>(v, v, 1, 1);
+function finishFour(to: usize, at: usize, carry: u64): u64 {
+  let v = value(at, carry);
+  carry = carryOf(at, v);
+  store<f64>(to, digit(v));
+  v = value(at + 8, carry);
+  carry = carryOf(at + 8, v);
+  store<f64>(to, digit(v), 8);
+  v = value(at + 16, carry);
+  carry = carryOf(at + 16, v);
+  store<f64>(to, digit(v), 16);
+  v = value(at + 24, carry);
+  carry = carryOf(at + 24, v);
+  store<f64>(to, digit(v), 24);
+  return carry;
+}
+
+/**
+ * A block's columns from some multiple of four on, to its end: b is read from `b`, `end` is where it ends, and b2 and b3 are the
+ * vectors of b from b - 24 and b - 16 on. Sums go to `to`; they come from `from`, the last four from `tail`. With `finish` the columns
+ * are complete, and their digits go to `out`; the carry that comes out is then the next.
+ */
+@inline
+function columns(
+  to: usize, from: usize, tail: usize, b: usize, end: usize,
+  a0: v128, a1: v128, a2: v128, a3: v128, b2: v128, b3: v128, c1: v128, c2: v128,
+  finish: bool, out: usize, carry: u64,
+): u64 {
+  let h: v128, H: v128, L: v128, b0: v128, b1: v128;
+  for (; b < end; b += 32, to += 32, from += 32) {
+    b0 = v128.load(b - 8);
+    b1 = v128.load(b);
+    h = fma(a3, b2, c1); H = add(v128.load(from), h); L = add(v128.load(from, TO_L), low(a3, b2, h, c2));
+    h = fma(a2, b3, c1); H = add(H, h); L = add(L, low(a2, b3, h, c2));
+    h = fma(a1, b0, c1); H = add(H, h); L = add(L, low(a1, b0, h, c2));
+    h = fma(a0, b1, c1); H = add(H, h); L = add(L, low(a0, b1, h, c2));
+    v128.store(to, H);
+    v128.store(to, L, TO_L);
+    b2 = v128.load(b, 8);
+    b3 = v128.load(b, 16);
+    h = fma(a3, b0, c1); H = add(v128.load(from, 16), h); L = add(v128.load(from, 16 + TO_L), low(a3, b0, h, c2));
+    h = fma(a2, b1, c1); H = add(H, h); L = add(L, low(a2, b1, h, c2));
+    h = fma(a1, b2, c1); H = add(H, h); L = add(L, low(a1, b2, h, c2));
+    h = fma(a0, b3, c1); H = add(H, h); L = add(L, low(a0, b3, h, c2));
+    v128.store(to, H, 16);
+    v128.store(to, L, 16 + TO_L);
+    if (finish) {
+      carry = finishFour(out, to, carry);
+      out += 32;
+    }
+  }
+  b0 = v128.load(b - 8);
+  h = fma(a3, b2, c1); H = add(v128.load(tail), h); L = add(v128.load(tail, TO_L), low(a3, b2, h, c2));
+  h = fma(a2, b3, c1); H = add(H, h); L = add(L, low(a2, b3, h, c2));
+  h = fma(a1, b0, c1); H = add(H, h); L = add(L, low(a1, b0, h, c2));
+  v128.store(to, H);
+  v128.store(to, L, TO_L);
+  h = fma(a3, b0, c1);
+  v128.store(to, add(v128.load(tail, 16), h), 16);
+  v128.store(to, add(v128.load(tail, 16 + TO_L), low(a3, b0, h, c2)), 16 + TO_L);
+  return finish ? finishFour(out, to, carry) : carry;
+}
+
+/** A whole block, four digits at a times the n digits at b. With `finish` the first four columns are complete and make quotient digits. */
+@inline
+function block(to: usize, from: usize, tail: usize, a: usize, b: usize, n: i32, finish: bool, carry: u64): u64 {
+  const c1 = v128.load(CONSTANTS);
+  const c2 = v128.load(CONSTANTS, 16);
+  const a0 = v128.load64_splat(a);
+  const a1 = v128.load64_splat(a, 8);
+  const a2 = v128.load64_splat(a, 16);
+  const a3 = v128.load64_splat(a, 24);
+  const b0 = v128.load(b - 8);
+  const b1 = v128.load(b);
+  const b2 = v128.load(b, 8);
+  const b3 = v128.load(b, 16);
+  let h: v128, H: v128, L: v128;
+  h = fma(a1, b0, c1); H = add(v128.load(from), h); L = add(v128.load(from, TO_L), low(a1, b0, h, c2));
+  h = fma(a0, b1, c1); H = add(H, h); L = add(L, low(a0, b1, h, c2));
+  v128.store(to, H);
+  v128.store(to, L, TO_L);
+  h = fma(a3, b0, c1); H = add(v128.load(from, 16), h); L = add(v128.load(from, 16 + TO_L), low(a3, b0, h, c2));
+  h = fma(a2, b1, c1); H = add(H, h); L = add(L, low(a2, b1, h, c2));
+  h = fma(a1, b2, c1); H = add(H, h); L = add(L, low(a1, b2, h, c2));
+  h = fma(a0, b3, c1); H = add(H, h); L = add(L, low(a0, b3, h, c2));
+  v128.store(to, H, 16);
+  v128.store(to, L, 16 + TO_L);
+  if (finish) carry = finishFour(QUOTIENT, to, carry);
+  columns(to + 32, from + 32, tail, b + 32, b + (<usize>n << 3), a0, a1, a2, a3, b2, b3, c1, c2, false, 0, 0);
+  return carry;
+}
+
+/** The last block, four quotient digits times p, and with it the result. `at` is column n - 4. */
+@inline
+function lastBlock(out: usize, at: usize, p: usize, n: i32, carry: u64): void {
+  const c1 = v128.load(CONSTANTS);
+  const c2 = v128.load(CONSTANTS, 16);
+  const p1 = v128.load(p, 8);
+  const p2 = v128.load(p, 16);
+  let h: v128, l: v128;
+
+  let v = value(at, carry);
+  carry = carryOf(at, v);
+  const a0 = f64x2.splat(digit(v));
+  h = fma(a0, p1, c1); l = low(a0, p1, h, c2);
+  addToColumn(at + 8, i64x2.extract_lane(h, 0), i64x2.extract_lane(l, 0));
+  const H2 = i64x2.extract_lane(h, 1);
+  const L2 = i64x2.extract_lane(l, 1);
+  h = fma(a0, p2, c1); l = low(a0, p2, h, c2);
+  let H3 = i64x2.extract_lane(h, 1);
+  let L3 = i64x2.extract_lane(l, 1);
+
+  v = value(at + 8, carry);
+  carry = carryOf(at + 8, v);
+  const a1 = f64x2.splat(digit(v));
+  h = fma(a1, p1, c1); l = low(a1, p1, h, c2);
+  addToColumn(at + 16, H2 + i64x2.extract_lane(h, 0), L2 + i64x2.extract_lane(l, 0));
+  H3 += i64x2.extract_lane(h, 1);
+  L3 += i64x2.extract_lane(l, 1);
+
+  v = value(at + 16, carry);
+  carry = carryOf(at + 16, v);
+  const a2 = f64x2.splat(digit(v));
+  h = fma(a2, p1, c1); l = low(a2, p1, h, c2);
+  addToColumn(at + 24, H3 + i64x2.extract_lane(h, 0), L3 + i64x2.extract_lane(l, 0));
+
+  v = value(at + 24, carry);
+  carry = carryOf(at + 24, v);
+  const a3 = f64x2.splat(digit(v));
+  const to = at + 32;
+  columns(to, to, at + (<usize>n << 3), p + 32, p + (<usize>n << 3), a0, a1, a2, a3, p1, p2, c1, c2, true, out, carry);
+}
+
+@inline
+function addToColumn(at: usize, h: i64, l: i64): void {
+  store<i64>(at, load<i64>(at) + h);
+  store<i64>(at, load<i64>(at, TO_L) + l, TO_L);
 }
 
 /** out = x y / R; |x|, |y| <= p gives |out| <= p. n digits, n a multiple of 4. out may be x or y. */
 export function multiplySingle(out: usize, x: usize, y: usize, p: usize, n: i32): void {
-  const c1 = v128.load(CONSTANTS);
-  const c2 = v128.load(CONSTANTS, 16);
-  const end = <usize>n << 3;
-  let carry = i64x2.splat(CARRY_BIAS);
-  let h: v128, v: v128, a: v128, b: v128, d: v128;
-  let H0: v128, L0: v128, H2: v128, L2: v128; // columns k, k+1 and k+2, k+3
-  let G0: v128, M0: v128, G2: v128, M2: v128; // the same of the next pass
-  let i: usize, j: usize;
-
-  // The first pass's products of x y: digits 0 to 3.
-  G0 = M0 = G2 = M2 = i64x2.splat(0);
-  i = x;
-  j = y;
-  for (; i < x + 32; i += 8, j -= 8) {
-    a = v128.load64_splat(i);
-    b = v128.load(j);
-    d = v128.load(j, 16);
-    h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-    h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
+  const size = <usize>n << 3;
+  const q = p + FROM_PRIME_TO_MULTIPLE;
+  const last = x + size - 32;
+  // Column sums begin at their starts: all that the first block writes, and the last four of each block of m q.
+  let from = p + FROM_PRIME_TO_STARTS;
+  let start = from + size;
+  let tail = start;
+  let carry = CARRY_BIAS;
+  let at = SUMS;
+  for (; ; x += 32) {
+    const next = block(at, from, tail, x, y, n, true, carry);
+    if (x == last) break;
+    carry = next;
+    at += 32;
+    start += 32;
+    block(at, at, start, QUOTIENT, q, n, false, 0);
+    from = at;
+    tail = at + size;
   }
-
-  // Columns below n: products of x y and m p cancel, leaving the quotient's digits.
-  for (let k: usize = 0; k < end; k += 32) {
-    const count = <u64>(k >> 2) + 4; // k + 4 of x y and k of m p in the first column, one more in each next; k in digits
-    H0 = add(G0, startsH(count, 1));
-    L0 = add(M0, startsL(count, 1));
-    H2 = add(G2, startsH(count + 2, 1));
-    L2 = add(M2, startsL(count + 2, 1));
-    for (let i: usize = 0, j = p + k; i < k; i += 8, j -= 8) {
-      a = v128.load64_splat(QUOTIENT + i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); H0 = add(H0, h); L0 = add(L0, low(a, b, h, c2));
-      h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    }
-    // The next pass is k + 4 with digits 0 to k + 7, or n with digits 1 to n - 1.
-    const first: usize = k + 32 < end ? 0 : 8;
-    const quarter = ((k >> 2) + 16) & ~7;
-    i = x + first;
-    j = y + k + 32 - first;
-    const stop = k + 32 < end ? i + k + 64 : x + end;
-    G0 = M0 = G2 = M2 = i64x2.splat(0);
-    // The four columns' own quotient digits, each of which adds to the columns above it.
-    v = columnValue(H0, L0, carry);
-    carry = columnCarry(H0, v);
-    a = columnDigit(v);
-    v128.store_lane<f64>(QUOTIENT + k, a, 0);
-    a = bothLower(a);
-    b = v128.load(p);
-    d = v128.load(p, 16);
-    h = fma(a, b, c1); H0 = add(H0, h); L0 = add(L0, low(a, b, h, c2));
-    h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    for (; i < x + quarter; i += 8, j -= 8) {
-      a = v128.load64_splat(i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-      h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    }
-    v = columnValue(H0, L0, bothLower(carry));
-    carry = columnCarry(H0, v);
-    a = columnDigit(v);
-    v128.store_lane<f64>(QUOTIENT + k, a, 1, 8);
-    a = bothUpper(a);
-    d = v128.load(p, 8);
-    h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    for (; i < x + 2 * quarter; i += 8, j -= 8) {
-      a = v128.load64_splat(i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-      h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    }
-    v = columnValue(H2, L2, bothUpper(carry));
-    carry = columnCarry(H2, v);
-    a = columnDigit(v);
-    v128.store_lane<f64>(QUOTIENT + k, a, 0, 16);
-    a = bothLower(a);
-    d = v128.load(p);
-    h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    for (; i < x + 3 * quarter; i += 8, j -= 8) {
-      a = v128.load64_splat(i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-      h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    }
-    v = columnValue(H2, L2, bothLower(carry));
-    carry = bothUpper(columnCarry(H2, v));
-    v128.store_lane<f64>(QUOTIENT + k, columnDigit(v), 1, 24);
-    for (; i < stop; i += 8, j -= 8) {
-      a = v128.load64_splat(i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-      h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    }
-  }
-
-  // Columns from n: the result. Column n + c is the last to read digits c of x and y, so out may be either.
-  for (let k = end; k < 2 * end; k += 32) {
-    const count = <u64>((2 * end - 8 - k) >> 2); // 2n - 1 - k of each
-    H0 = add(G0, i64x2.splat(startH(count)));
-    L0 = add(M0, i64x2.splat(startL(count)));
-    H2 = add(G2, i64x2.splat(startH(count)));
-    L2 = add(M2, i64x2.splat(startL(count)));
-    for (let i = k - end + 8, j = p + end - 8; i < end; i += 8, j -= 8) {
-      a = v128.load64_splat(QUOTIENT + i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); H0 = add(H0, h); L0 = add(L0, low(a, b, h, c2));
-      h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    }
-    const to = out + k - end;
-    v = columnValue(H0, L0, carry);
-    b = columnValue(H0, L0, bothLower(columnCarry(H0, v)));
-    carry = bothUpper(columnCarry(H0, b));
-    v128.store(to, columnDigit(v128.shuffle<u64>(v, b, 0, 3)));
-    v = columnValue(H2, L2, carry);
-    b = columnValue(H2, L2, bothLower(columnCarry(H2, v)));
-    carry = bothUpper(columnCarry(H2, b));
-    v128.store(to, columnDigit(v128.shuffle<u64>(v, b, 0, 3)), 16);
-    G0 = M0 = G2 = M2 = i64x2.splat(0);
-    i = x + k + 40 - end;
-    j = y + end - 8;
-    for (; i < x + end; i += 8, j -= 8) {
-      a = v128.load64_splat(i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-      h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    }
-  }
+  lastBlock(out, at, p, n, carry);
 }
 
-/** out = x^2 / R, as multiplySingle with y = x, with half the products of x x and their accumulators doubled. */
+/** out = x^2 / R, as multiplySingle with y = x. The products of x x come first, those off the diagonal once, and are doubled. */
 export function squareSingle(out: usize, x: usize, p: usize, n: i32): void {
+  const size = <usize>n << 3;
+  const q = p + FROM_PRIME_TO_MULTIPLE;
+  squareColumns(x, p + FROM_PRIME_TO_STARTS + TO_HALVES, size);
+  for (let i: usize = 0, at = SUMS; i < size; i += 8, at += 16) {
+    // Digit i meets itself in column 2i.
+    const H = v128.load(at);
+    const L = v128.load(at, TO_L);
+    v128.store(at, i64x2.sub(add(H, H), v128.load64_zero(SQUARES + i)));
+    v128.store(at, i64x2.sub(add(L, L), v128.load64_zero(SQUARES + i, TO_L)), TO_L);
+  }
+  let at = SUMS;
+  let next = finishFour(QUOTIENT, at, CARRY_BIAS);
+  let carry = next;
+  while (at < SUMS + size - 32) {
+    carry = next;
+    at += 32;
+    next = block(at, at, at + size, QUOTIENT, q, n, true, carry);
+  }
+  lastBlock(out, at, p, n, carry);
+}
+
+/**
+ * The sums of x x from `starts`, each product of two digits once, the squares of digits also to SQUARES. A block begins with four
+ * columns' pairs that hold a square in their lower lane:
+ *
+ *   columns   0,1      2,3      4,5      6,7      8,9 ..
+ *   a0        x0 x1    x2 x3    x4 x5    x6 x7
+ *   a1                 x1 x2    x3 x4    x5 x6
+ *   a2                          x2 x3    x4 x5
+ *   a3                                   x3 x4
+ */
+@inline
+function squareColumns(x: usize, starts: usize, size: usize): void {
   const c1 = v128.load(CONSTANTS);
   const c2 = v128.load(CONSTANTS, 16);
-  const end = <usize>n << 3;
-  let carry = i64x2.splat(CARRY_BIAS);
-  let h: v128, v: v128, a: v128, b: v128, d: v128;
-  let H0: v128, L0: v128, H2: v128, L2: v128; // columns k, k+1 and k+2, k+3
-  let G0: v128, M0: v128, G2: v128, M2: v128; // the same of the next pass
-  let i: usize, j: usize;
-
-  G0 = M0 = G2 = M2 = i64x2.splat(0);
-  i = x;
-  // Digit k/2 meets itself in column k, digit k/2 + 1 in column k + 2: once, where their other products count twice.
-  a = v128.load64_splat(i);
-  b = v128.load(i);
-  d = v128.load(i, 16);
-  h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-  h = fma(a, b, c1); G0 = add(G0, h);
-  b = low(a, b, h, c2); M0 = add(M0, b);
-  G0 = i64x2.sub(add(G0, G0), v128.and(h, v128.load(CONSTANTS, 96)));
-  M0 = i64x2.sub(add(M0, M0), v128.and(b, v128.load(CONSTANTS, 96)));
-  a = v128.load64_splat(i, 8);
-  b = v128.load(i, 8);
-  h = fma(a, b, c1); G2 = add(G2, h);
-  b = low(a, b, h, c2); M2 = add(M2, b);
-  G2 = i64x2.sub(add(G2, G2), v128.and(h, v128.load(CONSTANTS, 96)));
-  M2 = i64x2.sub(add(M2, M2), v128.and(b, v128.load(CONSTANTS, 96)));
-
-  for (let k: usize = 0; k < end; k += 32) {
-    const count = <u64>(k >> 2) + 1; // k + 1 of x x and k of m p in the first column, one more of each in each next
-    H0 = add(G0, startsH(count, 2));
-    L0 = add(M0, startsL(count, 2));
-    H2 = add(G2, startsH(count + 4, 2));
-    L2 = add(M2, startsL(count + 4, 2));
-    for (let i: usize = 0, j = p + k; i < k; i += 8, j -= 8) {
-      a = v128.load64_splat(QUOTIENT + i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); H0 = add(H0, h); L0 = add(L0, low(a, b, h, c2));
-      h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    }
-    // The next pass is k + 4 with digits 0 to k/2 + 1, or n with digits 1 to n/2 - 1; the last two are the diagonal's.
-    const first: usize = k + 32 < end ? 0 : 8;
-    const middle = x + ((k >> 1) + 16);
-    i = x + first;
-    j = x + k + 32 - first;
-    const third = (k / 6 & ~7) + 8;
-    G0 = M0 = G2 = M2 = i64x2.splat(0);
-    // The four columns' own quotient digits, each of which adds to the columns above it.
-    v = columnValue(H0, L0, carry);
-    carry = columnCarry(H0, v);
-    a = columnDigit(v);
-    v128.store_lane<f64>(QUOTIENT + k, a, 0);
-    a = bothLower(a);
-    b = v128.load(p);
-    d = v128.load(p, 16);
-    h = fma(a, b, c1); H0 = add(H0, h); L0 = add(L0, low(a, b, h, c2));
-    h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    for (; i < x + third; i += 8, j -= 8) {
-      a = v128.load64_splat(i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-      h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    }
-    v = columnValue(H0, L0, bothLower(carry));
-    carry = columnCarry(H0, v);
-    a = columnDigit(v);
-    v128.store_lane<f64>(QUOTIENT + k, a, 1, 8);
-    a = bothUpper(a);
-    d = v128.load(p, 8);
-    h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    for (; i < x + 2 * third; i += 8, j -= 8) {
-      a = v128.load64_splat(i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-      h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    }
-    v = columnValue(H2, L2, bothUpper(carry));
-    carry = columnCarry(H2, v);
-    a = columnDigit(v);
-    v128.store_lane<f64>(QUOTIENT + k, a, 0, 16);
-    a = bothLower(a);
-    d = v128.load(p);
-    h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    for (; i < middle; i += 8, j -= 8) {
-      a = v128.load64_splat(i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-      h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    }
-    v = columnValue(H2, L2, bothLower(carry));
-    carry = bothUpper(columnCarry(H2, v));
-    v128.store_lane<f64>(QUOTIENT + k, columnDigit(v), 1, 24);
-    // Digit k/2 meets itself in column k, digit k/2 + 1 in column k + 2: once, where their other products count twice.
-    a = v128.load64_splat(i);
-    b = v128.load(i);
-    d = v128.load(i, 16);
-    h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    h = fma(a, b, c1); G0 = add(G0, h);
-    b = low(a, b, h, c2); M0 = add(M0, b);
-    G0 = i64x2.sub(add(G0, G0), v128.and(h, v128.load(CONSTANTS, 96)));
-    M0 = i64x2.sub(add(M0, M0), v128.and(b, v128.load(CONSTANTS, 96)));
-    a = v128.load64_splat(i, 8);
-    b = v128.load(i, 8);
-    h = fma(a, b, c1); G2 = add(G2, h);
-    b = low(a, b, h, c2); M2 = add(M2, b);
-    G2 = i64x2.sub(add(G2, G2), v128.and(h, v128.load(CONSTANTS, 96)));
-    M2 = i64x2.sub(add(M2, M2), v128.and(b, v128.load(CONSTANTS, 96)));
-  }
-
-  for (let k = end; k < 2 * end; k += 32) {
-    const count = <u64>((2 * end - 8 - k) >> 2); // 2n - 1 - k of each in the first column, of x x one more in each next
-    H0 = add(G0, startsH(count, 1));
-    L0 = add(M0, startsL(count, 1));
-    H2 = add(G2, startsH(count + 2, 1));
-    L2 = add(M2, startsL(count + 2, 1));
-    for (let i = k - end + 8, j = p + end - 8; i < end; i += 8, j -= 8) {
-      a = v128.load64_splat(QUOTIENT + i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); H0 = add(H0, h); L0 = add(L0, low(a, b, h, c2));
-      h = fma(a, d, c1); H2 = add(H2, h); L2 = add(L2, low(a, d, h, c2));
-    }
-    const to = out + k - end;
-    v = columnValue(H0, L0, carry);
-    b = columnValue(H0, L0, bothLower(columnCarry(H0, v)));
-    carry = bothUpper(columnCarry(H0, b));
-    v128.store(to, columnDigit(v128.shuffle<u64>(v, b, 0, 3)));
-    v = columnValue(H2, L2, carry);
-    b = columnValue(H2, L2, bothLower(columnCarry(H2, v)));
-    carry = bothUpper(columnCarry(H2, b));
-    v128.store(to, columnDigit(v128.shuffle<u64>(v, b, 0, 3)), 16);
-    if (k + 32 == 2 * end) break;
-    G0 = M0 = G2 = M2 = i64x2.splat(0);
-    i = x + k + 40 - end;
-    j = x + end - 8;
-    for (; i < x + ((k + 32) >> 1); i += 8, j -= 8) {
-      a = v128.load64_splat(i);
-      b = v128.load(j);
-      d = v128.load(j, 16);
-      h = fma(a, b, c1); G0 = add(G0, h); M0 = add(M0, low(a, b, h, c2));
-      h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    }
-    // Digit k/2 meets itself in column k, digit k/2 + 1 in column k + 2: once, where their other products count twice.
-    a = v128.load64_splat(i);
-    b = v128.load(i);
-    d = v128.load(i, 16);
-    h = fma(a, d, c1); G2 = add(G2, h); M2 = add(M2, low(a, d, h, c2));
-    h = fma(a, b, c1); G0 = add(G0, h);
-    b = low(a, b, h, c2); M0 = add(M0, b);
-    G0 = i64x2.sub(add(G0, G0), v128.and(h, v128.load(CONSTANTS, 96)));
-    M0 = i64x2.sub(add(M0, M0), v128.and(b, v128.load(CONSTANTS, 96)));
-    a = v128.load64_splat(i, 8);
-    b = v128.load(i, 8);
-    h = fma(a, b, c1); G2 = add(G2, h);
-    b = low(a, b, h, c2); M2 = add(M2, b);
-    G2 = i64x2.sub(add(G2, G2), v128.and(h, v128.load(CONSTANTS, 96)));
-    M2 = i64x2.sub(add(M2, M2), v128.and(b, v128.load(CONSTANTS, 96)));
+  const end = x + size;
+  let h: v128, l: v128, H: v128, L: v128;
+  let a0: v128, a1: v128, a2: v128, a3: v128, b0: v128, b1: v128, b2: v128, b3: v128;
+  let from = starts;
+  let tail = starts + size;
+  let to = SUMS;
+  let squares = SQUARES;
+  for (; x < end; x += 32, tail += 32, squares += 32) {
+    a0 = v128.load64_splat(x);
+    a1 = v128.load64_splat(x, 8);
+    a2 = v128.load64_splat(x, 16);
+    a3 = v128.load64_splat(x, 24);
+    b0 = v128.load(x);
+    b1 = v128.load(x, 8);
+    b2 = v128.load(x, 16);
+    b3 = v128.load(x, 24);
+    h = fma(a0, b0, c1); l = low(a0, b0, h, c2);
+    v128.store64_lane(squares, h, 0);
+    v128.store64_lane(squares, l, 0, TO_L);
+    v128.store(to, add(v128.load(from), h));
+    v128.store(to, add(v128.load(from, TO_L), l), TO_L);
+    h = fma(a1, b1, c1); l = low(a1, b1, h, c2);
+    v128.store64_lane(squares, h, 0, 8);
+    v128.store64_lane(squares, l, 0, 8 + TO_L);
+    H = add(v128.load(from, 16), h);
+    L = add(v128.load(from, 16 + TO_L), l);
+    h = fma(a0, b2, c1); H = add(H, h); L = add(L, low(a0, b2, h, c2));
+    v128.store(to, H, 16);
+    v128.store(to, L, 16 + TO_L);
+    // The last block has four digits, with zeros behind, and these columns are its last four.
+    const isLast = x + 32 == end;
+    from = isLast ? tail : from + 32;
+    b0 = v128.load(x, 32);
+    h = fma(a2, b2, c1); l = low(a2, b2, h, c2);
+    v128.store64_lane(squares, h, 0, 16);
+    v128.store64_lane(squares, l, 0, 16 + TO_L);
+    H = add(v128.load(from), h);
+    L = add(v128.load(from, TO_L), l);
+    h = fma(a1, b3, c1); H = add(H, h); L = add(L, low(a1, b3, h, c2));
+    h = fma(a0, b0, c1); H = add(H, h); L = add(L, low(a0, b0, h, c2));
+    v128.store(to, H, 32);
+    v128.store(to, L, 32 + TO_L);
+    b2 = v128.load(x, 40);
+    h = fma(a3, b3, c1); l = low(a3, b3, h, c2);
+    v128.store64_lane(squares, h, 0, 24);
+    v128.store64_lane(squares, l, 0, 24 + TO_L);
+    H = add(v128.load(from, 16), h);
+    L = add(v128.load(from, 16 + TO_L), l);
+    b3 = v128.load(x, 48);
+    h = fma(a2, b0, c1); H = add(H, h); L = add(L, low(a2, b0, h, c2));
+    h = fma(a1, b2, c1); H = add(H, h); L = add(L, low(a1, b2, h, c2));
+    h = fma(a0, b3, c1); H = add(H, h); L = add(L, low(a0, b3, h, c2));
+    v128.store(to, H, 48);
+    v128.store(to, L, 48 + TO_L);
+    if (isLast) break;
+    to += 64;
+    columns(to, from + 32, tail, x + 64, end, a0, a1, a2, a3, b2, b3, c1, c2, false, 0, 0);
+    from = to;
   }
 }

@@ -12,7 +12,7 @@ import { compile } from './compile.ts';
 const ENTRY = `
 import { multiplyPair, squarePair } from './montgomery-pair';
 import { multiplyQuad, squareQuad } from './montgomery-quad';
-import { multiplySingle, squareSingle } from './montgomery-single';
+import { multiplySingle, prepareSingle, squareSingle } from './montgomery-single';
 import { multiplyScalar, squareScalar } from './montgomery-scalar';
 export function multiply(lanes: i32, out: usize, x: usize, y: usize, p: usize, n: i32): void {
   if (lanes == 4) multiplyQuad(out, x, y, p, n);
@@ -24,6 +24,9 @@ export function square(lanes: i32, out: usize, x: usize, p: usize, n: i32): void
   else if (lanes == 2) squarePair(out, x, p, n);
   else squareSingle(out, x, p, n);
 }
+export function prepare(p: usize, n: i32): void {
+  prepareSingle(p, n);
+}
 export function scalar(out: usize, x: usize, y: usize, p: usize, n: i32): void {
   if (x == y) squareScalar(out, x, p, n);
   else multiplyScalar(out, x, y, p, n);
@@ -32,11 +35,12 @@ const bytes = await compile('assembly/kernels-under-test.ts', (name, text) =>
   name.endsWith('kernels-under-test.ts') ? ENTRY : text,
 );
 const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-const kernels = instance.exports as Record<'multiply' | 'square' | 'scalar', (...args: number[]) => void>;
+const kernels = instance.exports as Record<'multiply' | 'square' | 'prepare' | 'scalar', (...args: number[]) => void>;
 const memory = (instance.exports as { memory: WebAssembly.Memory }).memory.buffer;
 
-// Places in NUMBERS, GROUPS and beyond that nobody else uses here; 0x40 bytes of zeros before each.
+// Places in GROUPS and beyond that nobody else uses here; 0x40 bytes of zeros before each. The kernel of one number keeps q behind p.
 const [P, X, Y, OUT] = [0x40040, 0x50040, 0x52040, 0x54040];
+const Q = P + 0xc400;
 
 const RADIX = 52n;
 const DIGIT_MAX = 1n << 51n;
@@ -69,8 +73,28 @@ function split(a: bigint, b: bigint): { h: bigint; l: bigint } {
   return { h, l };
 }
 
-/** The kernels' algorithm: product scanning with balanced quotient digits; every stated bound is asserted. */
-function model(x: readonly bigint[], y: readonly bigint[], p: readonly bigint[]): bigint[] {
+/** q: digits 4 to n + 3 of k p, which is -1 modulo 2^208. */
+function multipleDigits(p: bigint, n: number): bigint[] {
+  const modulus = 1n << 208n;
+  let k = 1n;
+  for (let i = 0; i < 8; i++) k = (k * (2n + p * k)) % modulus; // Newton's iteration for -1 / p
+  k = BigInt.asIntN(208, k);
+  const digits = balancedDigits(k * p, n + 4);
+  expect(digits.slice(0, 4)).toEqual([-1n, 0n, 0n, 0n]);
+  expect(magnitude(k) <= 1n << 207n).toBe(true);
+  return digits.slice(4);
+}
+
+/**
+ * The kernels' algorithm: column sums with balanced quotient digits; every stated bound is asserted. With q, a digit of the quotient but
+ * for the last four goes by the multiple of p that touches nothing before the fourth column from its own.
+ */
+function model(
+  x: readonly bigint[],
+  y: readonly bigint[],
+  p: readonly bigint[],
+  q: readonly bigint[] | undefined = undefined,
+): bigint[] {
   const n = x.length;
   const m: bigint[] = [];
   const out: bigint[] = [];
@@ -83,7 +107,10 @@ function model(x: readonly bigint[], y: readonly bigint[], p: readonly bigint[])
       L += l;
     };
     for (let i = Math.max(0, k - n + 1); i <= Math.min(k, n - 1); i++) addProduct(x[i]!, y[k - i]!);
-    for (let i = Math.max(0, k - n + 1); i < Math.min(k, n); i++) addProduct(m[i]!, p[k - i]!);
+    for (let i = 0; i < Math.min(k, n); i++) {
+      const digit = q !== undefined && i < n - 4 ? q[k - i - 4] : p[k - i];
+      if (digit !== undefined) addProduct(m[i]!, digit);
+    }
     if (magnitude(L) >= 1n << 58n || magnitude(H) >= 1n << 59n || magnitude(carry) >= 1n << 58n) {
       throw new Error(`a bound is broken in column ${k}`);
     }
@@ -130,14 +157,25 @@ describe.each(GROUP_NAMES)('%s', (name) => {
   /** Each input with itself, with p (the largest), and with its neighbour. */
   const pairs = inputs.flatMap((x, i) => [[x, x] as const, [x, inputs[(i * 5 + 3) % inputs.length]!] as const]);
   const expected = pairs.map(([x, y]) => model(x, y, primeDigits));
+  const multiple = multipleDigits(p, n);
+  const expectedOfOne = pairs.map(([x, y]) => model(x, y, primeDigits, multiple));
 
-  test('the model is Montgomery multiplication, and stays in its lazy range', () => {
+  test.each([
+    ['p', expected, p / 2n],
+    ['q and p', expectedOfOne, (3n * p) / 4n],
+  ])('the model, by %s, is Montgomery multiplication, and stays in its lazy range', (_, results, added) => {
     pairs.forEach(([x, y], i) => {
-      const value = numberOf(expected[i]!);
+      const value = numberOf(results[i]!);
       expect((value * R - numberOf(x) * numberOf(y)) % p).toBe(0n);
-      const bound = (magnitude(numberOf(x)) * magnitude(numberOf(y))) / R + p / 2n + 2n ** 2000n;
+      const bound = (magnitude(numberOf(x)) * magnitude(numberOf(y))) / R + added + 2n ** 2000n;
       expect(magnitude(value) <= bound).toBe(true);
     });
+  });
+
+  test('the multiple of p that the kernel of one number makes for itself is that of the model', () => {
+    store(P, 1, [[0n, ...primeDigits.slice(1)]]);
+    kernels.prepare(P, n);
+    expect(load(Q, 1, 0, n)).toEqual(multiple);
   });
 
   test.each([1, 2, 4])(
@@ -146,6 +184,8 @@ describe.each(GROUP_NAMES)('%s', (name) => {
       new Uint8Array(memory, P - 0x40, OUT + 0x2000 - P).fill(0); // the zeros around numbers
       const prime = lanes === 1 ? [0n, ...primeDigits.slice(1)] : primeDigits;
       store(P, lanes, Array<bigint[]>(lanes).fill(prime));
+      const results = lanes === 1 ? expectedOfOne : expected;
+      if (lanes === 1) kernels.prepare(P, n);
       for (let first = 0; first < pairs.length; first += lanes) {
         const items = Array.from({ length: lanes }, (_, lane) => (first + lane) % pairs.length);
         const xs = items.map((item) => [...pairs[item]![0]]);
@@ -157,11 +197,11 @@ describe.each(GROUP_NAMES)('%s', (name) => {
         );
         const squares = items.every((item) => pairs[item]![0] === pairs[item]![1]);
         kernels.multiply(lanes, OUT, X, Y, P, n);
-        for (const [lane, item] of items.entries()) expect(load(OUT, lanes, lane, n)).toEqual(expected[item]);
+        for (const [lane, item] of items.entries()) expect(load(OUT, lanes, lane, n)).toEqual(results[item]);
         kernels.multiply(lanes, Y, X, Y, P, n);
-        for (const [lane, item] of items.entries()) expect(load(Y, lanes, lane, n)).toEqual(expected[item]);
+        for (const [lane, item] of items.entries()) expect(load(Y, lanes, lane, n)).toEqual(results[item]);
         if (lanes > 1 || squares) {
-          const squared = items.map((item) => expected[item % 2 === 0 ? item : item - 1]);
+          const squared = items.map((item) => results[item % 2 === 0 ? item : item - 1]);
           kernels.square(lanes, X, X, P, n);
           for (const [lane] of items.entries()) expect(load(X, lanes, lane, n)).toEqual(squared[lane]);
         }
