@@ -15,9 +15,13 @@
 //   v = L + carry + ((H & 1) << 51);  digit = (v & (2^52 - 1)) - 2^51, by way of f64 bits;  carry = (v >>> 52) + (H >>> 1)
 // The biases in carry, 2^8 and 2^59, are taken off where the next column's L starts.
 //
-// p = -1 mod 2^64 for the ffdhe primes, so the quotient's digit m is the column's own low digit, and m p_0 = -m cancels it.
+// p = -1 mod 2^64 for the ffdhe primes, so the quotient's digit m_i is its column's own low digit, and m_i p_0 = -m_i cancels it; the
+// same goes for a multiple k p = -1 mod 2^208, k = -1/p mod 2^208 and |k| <= 2^207, whose digits are -1, 0, 0, 0 and then q, n digits.
+// The n-4 digits that go by k p touch nothing before the fourth column from their own: they wait for no product. The last four go by
+// p, or else the result would be as large as k p.
 //
-// Lazy range: |out| <= |x| |y| / R + p/2 + 1, since the quotient's balanced digits make |m| <= R/2 (1 + 2^-51).
+// Lazy range: |out| <= |x| |y| / R + 3p/4 + 1. Balanced quotient digits make the n-4 add at most 2^(52(n-4))/2 (1 + 2^-51) |k| p, which
+// is R p/4, and the last four R p/2.
 
 const BITS_LO: u64 = 0x4338000000000000; // bits of 1.5 2^52
 const BITS_HI: u64 = 0x4668000000000000; // bits of 1.5 2^103

@@ -7,13 +7,26 @@
 //   0x1040   n      R mod p         one, in Montgomery form
 //   0x2040   n      R^2 mod p       brings a number into Montgomery form
 //   0x3040   n      2 R mod p       the generator, in Montgomery form
-// and of the group's 0x10000
-//   0xc000   512    p, and then p - 1, as big-endian bytes
-//   0xc440   n      q, a part of a multiple of p         montgomery-single.ts, whose kernel is of one lane
-//   0xd000   n      the starts of its columns
+// and for the kernels of fused multiply-add, of the group's 0x10000:
+//   0xc000   512    p, and then p - 1, as big-endian bytes (for every kernel)
+//   0xc440   n      q, a part of a multiple of p (montgomery-single.ts), in one lane
+//   0xc840   n      q in two lanes
+//   0xd000   2n     the starts of columns in the kernel of one number, H and L, twice
+//   0xe740   n      q in four lanes
+//   0xf200   2n     the starts of columns in the kernels of two and four numbers, H and L
 
 import { DIGIT_BYTES, LANES_MAX, digitCount, multiply, numberFromBytes, radixBits, square } from './kernel';
-import { GROUPS, NUMBER_SIZE, PAD, TABLES } from './memory';
+import {
+  GROUPS,
+  NUMBER_SIZE,
+  PAD,
+  PAIR_MULTIPLE,
+  PAIR_STARTS,
+  QUAD_MULTIPLE,
+  SINGLE_MULTIPLE,
+  TABLES,
+} from './memory';
+import { prepareColumns } from './montgomery-pair';
 import { prepareSingle } from './montgomery-single';
 
 export const GROUP_COUNT: i32 = 3;
@@ -97,8 +110,11 @@ export function makeConstants(group: i32, from: usize): void {
     if ((exponent >> bit) & 1) multiply(1, power, power, generatorAddress(group, 1), p, n);
   }
 
+  if (LANES_MAX >= 2) prepareColumns(primeAddress(group, 2) + PAIR_STARTS, n);
   for (let lanes = 2; lanes <= LANES_MAX; lanes <<= 1) {
-    spread(primeAddress(group, lanes), p, lanes, n);
+    const ofLanes = primeAddress(group, lanes);
+    spread(ofLanes, p, lanes, n);
+    spread(ofLanes + (lanes == 2 ? PAIR_MULTIPLE : QUAD_MULTIPLE), p + SINGLE_MULTIPLE, lanes, n);
     spread(oneAddress(group, lanes), oneAddress(group, 1), lanes, n);
     spread(squareAddress(group, lanes), power, lanes, n);
     spread(generatorAddress(group, lanes), generatorAddress(group, 1), lanes, n);

@@ -6,7 +6,7 @@
 //   0x001000  0x000400  HASH           sha256, hmac   states, message schedule, block                     yes, wiped
 //   0x002000  0x001000  EXPONENT       modexp         an exponent a lane, little endian, zero padded      yes, wiped
 //   0x003000  0x008000  NUMBERS        kernel         8 numbers of 0x1000 bytes                           yes, wiped
-//   0x00b000  0x001800  COLUMNS        kernel         the kernel of one number's column sums              yes, wiped
+//   0x00b000  0x001800  COLUMNS        kernel         column sums, squares of digits                      yes, wiped
 //   0x010000  0x010000  WINDOW         modexp         powers of the peer's value, for window selection    yes, wiped
 //   0x020000  0x010000  STAGING_IN     caller         arguments, written by JavaScript                    yes, wiped by the caller
 //   0x030000  0x010000  STAGING_OUT    caller         results, read by JavaScript                         yes, wiped by the caller
@@ -38,9 +38,13 @@ export const TABLES: usize = 0x70000;
  */
 export const PAD: usize = 0x40;
 
-/** Where a group keeps what the kernel of one number needs besides p, from p in one lane on (groups.ts, montgomery-single.ts). */
-export const FROM_PRIME_TO_MULTIPLE: usize = 0xc400;
-export const FROM_PRIME_TO_STARTS: usize = 0xcfc0;
+/** From p to what a group keeps besides for the kernel of that many numbers (groups.ts): the digits q, and the starts of columns. */
+export const SINGLE_MULTIPLE: usize = 0xc400;
+export const SINGLE_STARTS: usize = 0xcfc0;
+export const PAIR_MULTIPLE: usize = 0x8800;
+export const PAIR_STARTS: usize = 0xb1c0;
+export const QUAD_MULTIPLE: usize = 0x6700;
+export const QUAD_STARTS: usize = 0x71c0;
 
 /** Slots of the NUMBERS zone. */
 export const ACCUMULATOR: usize = NUMBERS + PAD;

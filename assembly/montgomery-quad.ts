@@ -3,8 +3,10 @@
 // Montgomery arithmetic on four numbers at once: montgomery-pair.ts, each vector statement twice, for V8's revectorization to 256 bits.
 // Digit i of the four numbers lies at 32 i.
 
-import { startH, startL } from './fma';
-import { QUOTIENT } from './memory';
+import { QUAD_MULTIPLE, QUAD_STARTS, QUOTIENT, COLUMNS as SUMS } from './memory';
+
+/** Bytes of one digit of all lanes. */
+const DIGIT: usize = 32;
 
 // Each constant of fma.ts, four times; then the bias of a first carry, and zero.
 const QUAD_CONSTANTS = memory.data<u64>([
@@ -25,262 +27,15 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
   const c1B = v128.load(constants, 16);
   const c2A = v128.load(constants, 32);
   const c2B = v128.load(constants, 48);
-  const half = n >> 1;
+  const size = <usize>n * DIGIT;
   let shift1: i32 = 1;
   let shift51: i32 = 51;
   let shift52: i32 = 52;
-  const p1 = p + 32;
-  let carryA = v128.load(constants, 192);
-  let carryB = v128.load(constants, 208);
-  let H0A: v128, H0B: v128, L0A: v128, L0B: v128, H1A: v128, H1B: v128, L1A: v128, L1B: v128;
-  let H2A = v128.load(constants, 224);
-  let H2B = v128.load(constants, 240);
-  let L2A = v128.load(constants, 224);
-  let L2B = v128.load(constants, 240);
-  let hA: v128, hB: v128, a0A: v128, a0B: v128, a1A: v128, a1B: v128, b0A: v128, b0B: v128, b1A: v128, b1B: v128;
-
-  // Columns below n: products of x y and m p cancel, leaving the quotient's digits.
-  for (let t = 0; t < half; t++) {
-    const count = <u64>(4 * t + 1); // 2t + 1 of x y, 2t of m p; two more in the next column
-    const startH0 = startH(count);
-    const startL0 = startL(count);
-    const startH1 = startH(count + 2);
-    const startL1 = startL(count + 2);
-    H0A = i64x2.add(H2A, i64x2.splat(startH0));
-    H0B = i64x2.add(H2B, i64x2.splat(startH0));
-    L0A = i64x2.add(L2A, i64x2.splat(startL0));
-    L0B = i64x2.add(L2B, i64x2.splat(startL0));
-    H1A = i64x2.splat(startH1);
-    H1B = i64x2.splat(startH1);
-    L1A = i64x2.splat(startL1);
-    L1B = i64x2.splat(startL1);
-    H2A = v128.load(constants, 224);
-    H2B = v128.load(constants, 240);
-    L2A = v128.load(constants, 224);
-    L2B = v128.load(constants, 240);
-    const end = <usize>t << 6;
-    for (let i = x, j = y + end; j >= y; i += 64, j -= 64) {
-      a0A = v128.load(i, 0);
-      a0B = v128.load(i, 16);
-      a1A = v128.load(i, 32);
-      a1B = v128.load(i, 48);
-      b0A = v128.load(j, 0);
-      b0B = v128.load(j, 16);
-      b1A = v128.load(j, 32);
-      b1B = v128.load(j, 48);
-      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
-      H0A = i64x2.add(H0A, hA);
-      H0B = i64x2.add(H0B, hB);
-      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
-      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a1A, b0A, c1A);
-      hB = f64x2.relaxed_madd(a1B, b0B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
-      H2A = i64x2.add(H2A, hA);
-      H2B = i64x2.add(H2B, hB);
-      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
-      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
-    }
-    for (let i = QUOTIENT, j = p + end; j > p; i += 64, j -= 64) {
-      a0A = v128.load(i, 0);
-      a0B = v128.load(i, 16);
-      a1A = v128.load(i, 32);
-      a1B = v128.load(i, 48);
-      b0A = v128.load(j, 0);
-      b0B = v128.load(j, 16);
-      b1A = v128.load(j, 32);
-      b1B = v128.load(j, 48);
-      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
-      H0A = i64x2.add(H0A, hA);
-      H0B = i64x2.add(H0B, hB);
-      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
-      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a1A, b0A, c1A);
-      hB = f64x2.relaxed_madd(a1B, b0B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
-      H2A = i64x2.add(H2A, hA);
-      H2B = i64x2.add(H2B, hB);
-      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
-      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
-    }
-    const m = QUOTIENT + end;
-    b1A = v128.load(p1, 0);
-    b1B = v128.load(p1, 16);
-    a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
-    a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a0B, shift52), i64x2.shr_u(H0B, shift1));
-    a0A = f64x2.sub(v128.or(v128.and(a0A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a0B = f64x2.sub(v128.or(v128.and(a0B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
-    v128.store(m, a0A, 0);
-    v128.store(m, a0B, 16);
-    hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-    hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-    H1A = i64x2.add(H1A, hA);
-    H1B = i64x2.add(H1B, hB);
-    L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-    L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
-    a1A = i64x2.add(i64x2.add(L1A, carryA), i64x2.shl(v128.and(H1A, v128.load(constants, 160)), shift51));
-    a1B = i64x2.add(i64x2.add(L1B, carryB), i64x2.shl(v128.and(H1B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a1A, shift52), i64x2.shr_u(H1A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a1B, shift52), i64x2.shr_u(H1B, shift1));
-    a1A = f64x2.sub(v128.or(v128.and(a1A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a1B = f64x2.sub(v128.or(v128.and(a1B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
-    v128.store(m, a1A, 32);
-    v128.store(m, a1B, 48);
-    hA = f64x2.relaxed_madd(a1A, b1A, c1A);
-    hB = f64x2.relaxed_madd(a1B, b1B, c1B);
-    H2A = i64x2.add(H2A, hA);
-    H2B = i64x2.add(H2B, hB);
-    L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
-    L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
-  }
-
-  // Columns from n: the result. Column n + c is the last to read digits c of x and y, so out may be either.
-  const last = <usize>(half - 1) << 6;
-  for (let t = half; t < n; t++) {
-    const count = <u64>(4 * (n - t) - 2); // 2(n - t) - 1 of each; one less of each in the next column
-    const startH0 = startH(count);
-    const startL0 = startL(count);
-    const startH1 = startH(count - 2);
-    const startL1 = startL(count - 2);
-    H0A = i64x2.add(H2A, i64x2.splat(startH0));
-    H0B = i64x2.add(H2B, i64x2.splat(startH0));
-    L0A = i64x2.add(L2A, i64x2.splat(startL0));
-    L0B = i64x2.add(L2B, i64x2.splat(startL0));
-    H1A = i64x2.splat(startH1);
-    H1B = i64x2.splat(startH1);
-    L1A = i64x2.splat(startL1);
-    L1B = i64x2.splat(startL1);
-    H2A = v128.load(constants, 224);
-    H2B = v128.load(constants, 240);
-    L2A = v128.load(constants, 224);
-    L2B = v128.load(constants, 240);
-    const from = <usize>(t - half + 1) << 6;
-    for (let i = x + from, j = y + last; i <= x + last; i += 64, j -= 64) {
-      a0A = v128.load(i, 0);
-      a0B = v128.load(i, 16);
-      a1A = v128.load(i, 32);
-      a1B = v128.load(i, 48);
-      b0A = v128.load(j, 0);
-      b0B = v128.load(j, 16);
-      b1A = v128.load(j, 32);
-      b1B = v128.load(j, 48);
-      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
-      H0A = i64x2.add(H0A, hA);
-      H0B = i64x2.add(H0B, hB);
-      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
-      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a1A, b0A, c1A);
-      hB = f64x2.relaxed_madd(a1B, b0B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
-      H2A = i64x2.add(H2A, hA);
-      H2B = i64x2.add(H2B, hB);
-      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
-      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
-    }
-    for (let i = QUOTIENT + from, j = p + last; i <= QUOTIENT + last; i += 64, j -= 64) {
-      a0A = v128.load(i, 0);
-      a0B = v128.load(i, 16);
-      a1A = v128.load(i, 32);
-      a1B = v128.load(i, 48);
-      b0A = v128.load(j, 0);
-      b0B = v128.load(j, 16);
-      b1A = v128.load(j, 32);
-      b1B = v128.load(j, 48);
-      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
-      H0A = i64x2.add(H0A, hA);
-      H0B = i64x2.add(H0B, hB);
-      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
-      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a1A, b0A, c1A);
-      hB = f64x2.relaxed_madd(a1B, b0B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
-      H2A = i64x2.add(H2A, hA);
-      H2B = i64x2.add(H2B, hB);
-      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
-      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
-    }
-    const to = out + from - 64;
-    a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
-    a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a0B, shift52), i64x2.shr_u(H0B, shift1));
-    a0A = f64x2.sub(v128.or(v128.and(a0A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a0B = f64x2.sub(v128.or(v128.and(a0B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
-    v128.store(to, a0A, 0);
-    v128.store(to, a0B, 16);
-    a1A = i64x2.add(i64x2.add(L1A, carryA), i64x2.shl(v128.and(H1A, v128.load(constants, 160)), shift51));
-    a1B = i64x2.add(i64x2.add(L1B, carryB), i64x2.shl(v128.and(H1B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a1A, shift52), i64x2.shr_u(H1A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a1B, shift52), i64x2.shr_u(H1B, shift1));
-    a1A = f64x2.sub(v128.or(v128.and(a1A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a1B = f64x2.sub(v128.or(v128.and(a1B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
-    v128.store(to, a1A, 32);
-    v128.store(to, a1B, 48);
-  }
-}
-
-/** out = x^2 / R for four lanes; as multiplyQuad with y = x, with half the products of x x and their accumulators doubled. */
-export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
-  let constants: usize = QUAD_CONSTANTS;
-  const c1A = v128.load(constants, 0);
-  const c1B = v128.load(constants, 16);
-  const c2A = v128.load(constants, 32);
-  const c2B = v128.load(constants, 48);
-  const half = n >> 1;
-  let shift1: i32 = 1;
-  let shift51: i32 = 51;
-  let shift52: i32 = 52;
-  const p1 = p + 32;
+  const q = p + QUAD_MULTIPLE;
+  const p1 = p + DIGIT;
+  const p2 = p + 2 * DIGIT;
+  const fourth = QUOTIENT + size - 4 * DIGIT; // the fourth digit of the quotient from its end
+  let starts = p + QUAD_STARTS;
   let carryA = v128.load(constants, 192);
   let carryB = v128.load(constants, 208);
   let H0A: v128, H0B: v128, L0A: v128, L0B: v128, H1A: v128, H1B: v128, L1A: v128, L1B: v128, H2A: v128, H2B: v128, L2A: v128, L2B: v128;
@@ -288,26 +43,24 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
   let nextHB = v128.load(constants, 240);
   let nextLA = v128.load(constants, 224);
   let nextLB = v128.load(constants, 240);
-  let hA: v128, hB: v128, a0A: v128, a0B: v128, a1A: v128, a1B: v128, b0A: v128, b0B: v128, b1A: v128, b1B: v128;
+  let gA: v128, gB: v128, hA: v128, hB: v128, a0A: v128, a0B: v128, a1A: v128, a1B: v128, a2A: v128, a2B: v128, a3A: v128, a3B: v128, b0A: v128, b0B: v128, b1A: v128, b1B: v128;
 
-  for (let t = 0; t < half; t++) {
-    const count = <u64>(4 * t + 1);
-    const end = <usize>t << 6;
-    H0A = v128.load(constants, 224);
-    H0B = v128.load(constants, 240);
-    L0A = v128.load(constants, 224);
-    L0B = v128.load(constants, 240);
-    H1A = v128.load(constants, 224);
-    H1B = v128.load(constants, 240);
-    L1A = v128.load(constants, 224);
-    L1B = v128.load(constants, 240);
+  // Columns below n: products of x y and m q cancel, leaving the quotient's digits.
+  for (let end: usize = 0; end < size; end += 2 * DIGIT) {
+    H0A = v128.load64_splat(starts);
+    H0B = v128.load64_splat(starts);
+    L0A = v128.load64_splat(starts, 8);
+    L0B = v128.load64_splat(starts, 8);
+    H1A = v128.load64_splat(starts, 16);
+    H1B = v128.load64_splat(starts, 16);
+    L1A = v128.load64_splat(starts, 24);
+    L1B = v128.load64_splat(starts, 24);
     H2A = v128.load(constants, 224);
     H2B = v128.load(constants, 240);
     L2A = v128.load(constants, 224);
     L2B = v128.load(constants, 240);
-    let i = x;
-    let j = x + end;
-    for (; i < j; i += 64, j -= 64) {
+    starts += 32;
+    for (let i = x, j = y + end; j >= y; i += 2 * DIGIT, j -= 2 * DIGIT) {
       a0A = v128.load(i, 0);
       a0B = v128.load(i, 16);
       a1A = v128.load(i, 32);
@@ -322,18 +75,14 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       H0B = i64x2.add(H0B, hB);
       L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
       L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, b1B, c1B);
       hA = f64x2.relaxed_madd(a1A, b0A, c1A);
       hB = f64x2.relaxed_madd(a1B, b0B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
+      H1A = i64x2.add(H1A, i64x2.add(gA, hA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, hB));
+      L1A = i64x2.add(L1A, i64x2.add(f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, gA)), f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA))));
+      L1B = i64x2.add(L1B, i64x2.add(f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, gB)), f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB))));
       hA = f64x2.relaxed_madd(a1A, b1A, c1A);
       hB = f64x2.relaxed_madd(a1B, b1B, c1B);
       H2A = i64x2.add(H2A, hA);
@@ -341,57 +90,7 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
       L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
     }
-    H0A = i64x2.add(H0A, H0A);
-    H0B = i64x2.add(H0B, H0B);
-    L0A = i64x2.add(L0A, L0A);
-    L0B = i64x2.add(L0B, L0B);
-    if (i == j) {
-      // The tile on the diagonal: its two products off the diagonal are one product, twice.
-      a0A = v128.load(i, 0);
-      a0B = v128.load(i, 16);
-      a1A = v128.load(i, 32);
-      a1B = v128.load(i, 48);
-      hA = f64x2.relaxed_madd(a0A, a1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, a1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, a1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, a1B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, a0A, c1A);
-      hB = f64x2.relaxed_madd(a0B, a0B, c1B);
-      H0A = i64x2.add(H0A, hA);
-      H0B = i64x2.add(H0B, hB);
-      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, a0A, f64x2.sub(c2A, hA)));
-      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, a0B, f64x2.sub(c2B, hB)));
-      H2A = i64x2.add(H2A, H2A);
-      H2B = i64x2.add(H2B, H2B);
-      L2A = i64x2.add(L2A, L2A);
-      L2B = i64x2.add(L2B, L2B);
-      hA = f64x2.relaxed_madd(a1A, a1A, c1A);
-      hB = f64x2.relaxed_madd(a1B, a1B, c1B);
-      H2A = i64x2.add(H2A, hA);
-      H2B = i64x2.add(H2B, hB);
-      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, a1A, f64x2.sub(c2A, hA)));
-      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, a1B, f64x2.sub(c2B, hB)));
-    } else {
-      H2A = i64x2.add(H2A, H2A);
-      H2B = i64x2.add(H2B, H2B);
-      L2A = i64x2.add(L2A, L2A);
-      L2B = i64x2.add(L2B, L2B);
-    }
-    const startH0 = startH(count);
-    const startL0 = startL(count);
-    const startH1 = startH(count + 2);
-    const startL1 = startL(count + 2);
-    H0A = i64x2.add(H0A, i64x2.add(nextHA, i64x2.splat(startH0)));
-    H0B = i64x2.add(H0B, i64x2.add(nextHB, i64x2.splat(startH0)));
-    L0A = i64x2.add(L0A, i64x2.add(nextLA, i64x2.splat(startL0)));
-    L0B = i64x2.add(L0B, i64x2.add(nextLB, i64x2.splat(startL0)));
-    H1A = i64x2.add(i64x2.add(H1A, H1A), i64x2.splat(startH1));
-    H1B = i64x2.add(i64x2.add(H1B, H1B), i64x2.splat(startH1));
-    L1A = i64x2.add(i64x2.add(L1A, L1A), i64x2.splat(startL1));
-    L1B = i64x2.add(i64x2.add(L1B, L1B), i64x2.splat(startL1));
-    for (let i = QUOTIENT, j = p + end; j > p; i += 64, j -= 64) {
+    for (let i = QUOTIENT, j = q + end - 4 * DIGIT; j >= q; i += 2 * DIGIT, j -= 2 * DIGIT) {
       a0A = v128.load(i, 0);
       a0B = v128.load(i, 16);
       a1A = v128.load(i, 32);
@@ -406,18 +105,14 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       H0B = i64x2.add(H0B, hB);
       L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
       L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, b1B, c1B);
       hA = f64x2.relaxed_madd(a1A, b0A, c1A);
       hB = f64x2.relaxed_madd(a1B, b0B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
+      H1A = i64x2.add(H1A, i64x2.add(gA, hA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, hB));
+      L1A = i64x2.add(L1A, i64x2.add(f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, gA)), f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA))));
+      L1B = i64x2.add(L1B, i64x2.add(f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, gB)), f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB))));
       hA = f64x2.relaxed_madd(a1A, b1A, c1A);
       hB = f64x2.relaxed_madd(a1B, b1B, c1B);
       H2A = i64x2.add(H2A, hA);
@@ -425,9 +120,40 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
       L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
     }
+    H0A = i64x2.add(H0A, nextHA);
+    H0B = i64x2.add(H0B, nextHB);
+    L0A = i64x2.add(L0A, nextLA);
+    L0B = i64x2.add(L0B, nextLB);
+    // Only the last four digits add to columns that are still to be finished here.
     const m = QUOTIENT + end;
-    b1A = v128.load(p1, 0);
-    b1B = v128.load(p1, 16);
+    if (end == size - 2 * DIGIT) {
+      a0A = v128.load(fourth, 0);
+      a0B = v128.load(fourth, 16);
+      b1A = v128.load(p2, 0);
+      b1B = v128.load(p2, 16);
+      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
+      H0A = i64x2.add(H0A, hA);
+      H0B = i64x2.add(H0B, hB);
+      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
+      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
+      b0A = v128.load(p2, 32);
+      b0B = v128.load(p2, 48);
+      a1A = v128.load(fourth, 32);
+      a1B = v128.load(fourth, 48);
+      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
+      H1A = i64x2.add(H1A, hA);
+      H1B = i64x2.add(H1B, hB);
+      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
+      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
+      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
+      H1A = i64x2.add(H1A, hA);
+      H1B = i64x2.add(H1B, hB);
+      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
+      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
+    }
     a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
     a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
     carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
@@ -436,12 +162,16 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
     a0B = f64x2.sub(v128.or(v128.and(a0B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(m, a0A, 0);
     v128.store(m, a0B, 16);
-    hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-    hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-    H1A = i64x2.add(H1A, hA);
-    H1B = i64x2.add(H1B, hB);
-    L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-    L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
+    if (end >= size - 4 * DIGIT) {
+      b1A = v128.load(p1, 0);
+      b1B = v128.load(p1, 16);
+      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
+      H1A = i64x2.add(H1A, hA);
+      H1B = i64x2.add(H1B, hB);
+      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
+      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
+    }
     a1A = i64x2.add(i64x2.add(L1A, carryA), i64x2.shl(v128.and(H1A, v128.load(constants, 160)), shift51));
     a1B = i64x2.add(i64x2.add(L1B, carryB), i64x2.shl(v128.and(H1B, v128.load(constants, 176)), shift51));
     carryA = i64x2.add(i64x2.shr_u(a1A, shift52), i64x2.shr_u(H1A, shift1));
@@ -450,33 +180,90 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
     a1B = f64x2.sub(v128.or(v128.and(a1B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(m, a1A, 32);
     v128.store(m, a1B, 48);
-    hA = f64x2.relaxed_madd(a1A, b1A, c1A);
-    hB = f64x2.relaxed_madd(a1B, b1B, c1B);
-    nextHA = i64x2.add(H2A, hA);
-    nextHB = i64x2.add(H2B, hB);
-    nextLA = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
-    nextLB = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
+    nextHA = H2A;
+    nextHB = H2B;
+    nextLA = L2A;
+    nextLB = L2B;
+    if (end == size - 4 * DIGIT) {
+      b1A = v128.load(p1, 0);
+      b1B = v128.load(p1, 16);
+      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
+      nextHA = i64x2.add(nextHA, hA);
+      nextHB = i64x2.add(nextHB, hB);
+      nextLA = i64x2.add(nextLA, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
+      nextLB = i64x2.add(nextLB, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
+    }
   }
 
-  const last = <usize>(half - 1) << 6;
-  for (let t = half; t < n; t++) {
-    const count = <u64>(4 * (n - t) - 2);
-    const from = <usize>(t - half + 1) << 6;
-    H0A = v128.load(constants, 224);
-    H0B = v128.load(constants, 240);
-    L0A = v128.load(constants, 224);
-    L0B = v128.load(constants, 240);
-    H1A = v128.load(constants, 224);
-    H1B = v128.load(constants, 240);
-    L1A = v128.load(constants, 224);
-    L1B = v128.load(constants, 240);
+  // The last four digits' products with p, of all columns from n.
+  a0A = v128.load(fourth, 0);
+  a0B = v128.load(fourth, 16);
+  a1A = v128.load(fourth, 32);
+  a1B = v128.load(fourth, 48);
+  a2A = v128.load(fourth, 64);
+  a2B = v128.load(fourth, 80);
+  a3A = v128.load(fourth, 96);
+  a3B = v128.load(fourth, 112);
+  let sums = SUMS;
+  for (let j = p1; j < p1 + size; j += DIGIT) {
+    b0A = v128.load(j, 96);
+    b0B = v128.load(j, 112);
+    hA = f64x2.relaxed_madd(a0A, b0A, c1A);
+    hB = f64x2.relaxed_madd(a0B, b0B, c1B);
+    H0A = i64x2.add(v128.load64_splat(starts), hA);
+    H0B = i64x2.add(v128.load64_splat(starts), hB);
+    L0A = i64x2.add(v128.load64_splat(starts, 8), f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
+    L0B = i64x2.add(v128.load64_splat(starts, 8), f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
+    b0A = v128.load(j, 64);
+    b0B = v128.load(j, 80);
+    hA = f64x2.relaxed_madd(a1A, b0A, c1A);
+    hB = f64x2.relaxed_madd(a1B, b0B, c1B);
+    H0A = i64x2.add(H0A, hA);
+    H0B = i64x2.add(H0B, hB);
+    L0A = i64x2.add(L0A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
+    L0B = i64x2.add(L0B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
+    b0A = v128.load(j, 32);
+    b0B = v128.load(j, 48);
+    hA = f64x2.relaxed_madd(a2A, b0A, c1A);
+    hB = f64x2.relaxed_madd(a2B, b0B, c1B);
+    H0A = i64x2.add(H0A, hA);
+    H0B = i64x2.add(H0B, hB);
+    L0A = i64x2.add(L0A, f64x2.relaxed_madd(a2A, b0A, f64x2.sub(c2A, hA)));
+    L0B = i64x2.add(L0B, f64x2.relaxed_madd(a2B, b0B, f64x2.sub(c2B, hB)));
+    b0A = v128.load(j, 0);
+    b0B = v128.load(j, 16);
+    hA = f64x2.relaxed_madd(a3A, b0A, c1A);
+    hB = f64x2.relaxed_madd(a3B, b0B, c1B);
+    H0A = i64x2.add(H0A, hA);
+    H0B = i64x2.add(H0B, hB);
+    L0A = i64x2.add(L0A, f64x2.relaxed_madd(a3A, b0A, f64x2.sub(c2A, hA)));
+    L0B = i64x2.add(L0B, f64x2.relaxed_madd(a3B, b0B, f64x2.sub(c2B, hB)));
+    v128.store(sums, H0A, 0);
+    v128.store(sums, H0B, 16);
+    v128.store(sums, L0A, 32);
+    v128.store(sums, L0B, 48);
+    sums += 2 * DIGIT;
+    starts += 16;
+  }
+  sums = SUMS;
+
+  // Columns from n: the result. Column n + c is the last to read digits c of x and y, so out may be either.
+  const last = size - 2 * DIGIT;
+  for (let from: usize = 2 * DIGIT; from <= size; from += 2 * DIGIT) {
+    H0A = v128.load(sums, 0);
+    H0B = v128.load(sums, 16);
+    L0A = v128.load(sums, 32);
+    L0B = v128.load(sums, 48);
+    H1A = v128.load(sums, 64);
+    H1B = v128.load(sums, 80);
+    L1A = v128.load(sums, 96);
+    L1B = v128.load(sums, 112);
     H2A = v128.load(constants, 224);
     H2B = v128.load(constants, 240);
     L2A = v128.load(constants, 224);
     L2B = v128.load(constants, 240);
-    let i = x + from;
-    let j = x + last;
-    for (; i < j; i += 64, j -= 64) {
+    for (let i = x + from, j = y + last; i <= x + last; i += 2 * DIGIT, j -= 2 * DIGIT) {
       a0A = v128.load(i, 0);
       a0B = v128.load(i, 16);
       a1A = v128.load(i, 32);
@@ -491,18 +278,14 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       H0B = i64x2.add(H0B, hB);
       L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
       L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, b1B, c1B);
       hA = f64x2.relaxed_madd(a1A, b0A, c1A);
       hB = f64x2.relaxed_madd(a1B, b0B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
+      H1A = i64x2.add(H1A, i64x2.add(gA, hA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, hB));
+      L1A = i64x2.add(L1A, i64x2.add(f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, gA)), f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA))));
+      L1B = i64x2.add(L1B, i64x2.add(f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, gB)), f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB))));
       hA = f64x2.relaxed_madd(a1A, b1A, c1A);
       hB = f64x2.relaxed_madd(a1B, b1B, c1B);
       H2A = i64x2.add(H2A, hA);
@@ -510,57 +293,7 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
       L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
     }
-    H0A = i64x2.add(H0A, H0A);
-    H0B = i64x2.add(H0B, H0B);
-    L0A = i64x2.add(L0A, L0A);
-    L0B = i64x2.add(L0B, L0B);
-    if (i == j) {
-      // The tile on the diagonal: its two products off the diagonal are one product, twice.
-      a0A = v128.load(i, 0);
-      a0B = v128.load(i, 16);
-      a1A = v128.load(i, 32);
-      a1B = v128.load(i, 48);
-      hA = f64x2.relaxed_madd(a0A, a1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, a1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, a1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, a1B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, a0A, c1A);
-      hB = f64x2.relaxed_madd(a0B, a0B, c1B);
-      H0A = i64x2.add(H0A, hA);
-      H0B = i64x2.add(H0B, hB);
-      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, a0A, f64x2.sub(c2A, hA)));
-      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, a0B, f64x2.sub(c2B, hB)));
-      H2A = i64x2.add(H2A, H2A);
-      H2B = i64x2.add(H2B, H2B);
-      L2A = i64x2.add(L2A, L2A);
-      L2B = i64x2.add(L2B, L2B);
-      hA = f64x2.relaxed_madd(a1A, a1A, c1A);
-      hB = f64x2.relaxed_madd(a1B, a1B, c1B);
-      H2A = i64x2.add(H2A, hA);
-      H2B = i64x2.add(H2B, hB);
-      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, a1A, f64x2.sub(c2A, hA)));
-      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, a1B, f64x2.sub(c2B, hB)));
-    } else {
-      H2A = i64x2.add(H2A, H2A);
-      H2B = i64x2.add(H2B, H2B);
-      L2A = i64x2.add(L2A, L2A);
-      L2B = i64x2.add(L2B, L2B);
-    }
-    const startH0 = startH(count);
-    const startL0 = startL(count);
-    const startH1 = startH(count - 2);
-    const startL1 = startL(count - 2);
-    H0A = i64x2.add(H0A, i64x2.add(nextHA, i64x2.splat(startH0)));
-    H0B = i64x2.add(H0B, i64x2.add(nextHB, i64x2.splat(startH0)));
-    L0A = i64x2.add(L0A, i64x2.add(nextLA, i64x2.splat(startL0)));
-    L0B = i64x2.add(L0B, i64x2.add(nextLB, i64x2.splat(startL0)));
-    H1A = i64x2.add(i64x2.add(H1A, H1A), i64x2.splat(startH1));
-    H1B = i64x2.add(i64x2.add(H1B, H1B), i64x2.splat(startH1));
-    L1A = i64x2.add(i64x2.add(L1A, L1A), i64x2.splat(startL1));
-    L1B = i64x2.add(i64x2.add(L1B, L1B), i64x2.splat(startL1));
-    for (let i = QUOTIENT + from, j = p + last; i <= QUOTIENT + last; i += 64, j -= 64) {
+    for (let i = QUOTIENT + from - 4 * DIGIT, j = q + last; i <= QUOTIENT + last - 4 * DIGIT; i += 2 * DIGIT, j -= 2 * DIGIT) {
       a0A = v128.load(i, 0);
       a0B = v128.load(i, 16);
       a1A = v128.load(i, 32);
@@ -575,18 +308,14 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       H0B = i64x2.add(H0B, hB);
       L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
       L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
-      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
-      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, b1B, c1B);
       hA = f64x2.relaxed_madd(a1A, b0A, c1A);
       hB = f64x2.relaxed_madd(a1B, b0B, c1B);
-      H1A = i64x2.add(H1A, hA);
-      H1B = i64x2.add(H1B, hB);
-      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
-      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
+      H1A = i64x2.add(H1A, i64x2.add(gA, hA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, hB));
+      L1A = i64x2.add(L1A, i64x2.add(f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, gA)), f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA))));
+      L1B = i64x2.add(L1B, i64x2.add(f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, gB)), f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB))));
       hA = f64x2.relaxed_madd(a1A, b1A, c1A);
       hB = f64x2.relaxed_madd(a1B, b1B, c1B);
       H2A = i64x2.add(H2A, hA);
@@ -594,7 +323,11 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
       L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
     }
-    const to = out + from - 64;
+    H0A = i64x2.add(H0A, nextHA);
+    H0B = i64x2.add(H0B, nextHB);
+    L0A = i64x2.add(L0A, nextLA);
+    L0B = i64x2.add(L0B, nextLB);
+    const to = out + from - 2 * DIGIT;
     a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
     a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
     carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
@@ -615,5 +348,436 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
     nextHB = H2B;
     nextLA = L2A;
     nextLB = L2B;
+    sums += 4 * DIGIT;
+  }
+}
+
+/** out = x^2 / R for four lanes; as multiplyQuad with y = x, with half the products of x x and their accumulators doubled. */
+export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
+  let constants: usize = QUAD_CONSTANTS;
+  const c1A = v128.load(constants, 0);
+  const c1B = v128.load(constants, 16);
+  const c2A = v128.load(constants, 32);
+  const c2B = v128.load(constants, 48);
+  const size = <usize>n * DIGIT;
+  let shift1: i32 = 1;
+  let shift51: i32 = 51;
+  let shift52: i32 = 52;
+  const q = p + QUAD_MULTIPLE;
+  const p1 = p + DIGIT;
+  const p2 = p + 2 * DIGIT;
+  const fourth = QUOTIENT + size - 4 * DIGIT; // the fourth digit of the quotient from its end
+  let starts = p + QUAD_STARTS;
+  let carryA = v128.load(constants, 192);
+  let carryB = v128.load(constants, 208);
+  let H0A: v128, H0B: v128, L0A: v128, L0B: v128, H1A: v128, H1B: v128, L1A: v128, L1B: v128, H2A: v128, H2B: v128, L2A: v128, L2B: v128;
+  let nextHA = v128.load(constants, 224);
+  let nextHB = v128.load(constants, 240);
+  let nextLA = v128.load(constants, 224);
+  let nextLB = v128.load(constants, 240);
+  let gA: v128, gB: v128, hA: v128, hB: v128, a0A: v128, a0B: v128, a1A: v128, a1B: v128, a2A: v128, a2B: v128, a3A: v128, a3B: v128, b0A: v128, b0B: v128, b1A: v128, b1B: v128;
+
+  for (let end: usize = 0; end < size; end += 2 * DIGIT) {
+    H0A = v128.load(constants, 224);
+    H0B = v128.load(constants, 240);
+    L0A = v128.load(constants, 224);
+    L0B = v128.load(constants, 240);
+    H1A = v128.load(constants, 224);
+    H1B = v128.load(constants, 240);
+    L1A = v128.load(constants, 224);
+    L1B = v128.load(constants, 240);
+    H2A = v128.load(constants, 224);
+    H2B = v128.load(constants, 240);
+    L2A = v128.load(constants, 224);
+    L2B = v128.load(constants, 240);
+    let i = x;
+    let j = x + end;
+    for (; i < j; i += 2 * DIGIT, j -= 2 * DIGIT) {
+      a0A = v128.load(i, 0);
+      a0B = v128.load(i, 16);
+      a1A = v128.load(i, 32);
+      a1B = v128.load(i, 48);
+      b0A = v128.load(j, 0);
+      b0B = v128.load(j, 16);
+      b1A = v128.load(j, 32);
+      b1B = v128.load(j, 48);
+      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
+      H0A = i64x2.add(H0A, hA);
+      H0B = i64x2.add(H0B, hB);
+      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
+      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, b1B, c1B);
+      hA = f64x2.relaxed_madd(a1A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b0B, c1B);
+      H1A = i64x2.add(H1A, i64x2.add(gA, hA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, hB));
+      L1A = i64x2.add(L1A, i64x2.add(f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, gA)), f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA))));
+      L1B = i64x2.add(L1B, i64x2.add(f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, gB)), f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB))));
+      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
+      H2A = i64x2.add(H2A, hA);
+      H2B = i64x2.add(H2B, hB);
+      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
+      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
+    }
+    H0A = i64x2.add(H0A, H0A);
+    H0B = i64x2.add(H0B, H0B);
+    L0A = i64x2.add(L0A, L0A);
+    L0B = i64x2.add(L0B, L0B);
+    H1A = i64x2.add(H1A, H1A);
+    H1B = i64x2.add(H1B, H1B);
+    L1A = i64x2.add(L1A, L1A);
+    L1B = i64x2.add(L1B, L1B);
+    if (i == j) {
+      // The tile on the diagonal: its two products off the diagonal are one product, twice.
+      a0A = v128.load(i, 0);
+      a0B = v128.load(i, 16);
+      a1A = v128.load(i, 32);
+      a1B = v128.load(i, 48);
+      hA = f64x2.relaxed_madd(a0A, a0A, c1A);
+      hB = f64x2.relaxed_madd(a0B, a0B, c1B);
+      H0A = i64x2.add(H0A, hA);
+      H0B = i64x2.add(H0B, hB);
+      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, a0A, f64x2.sub(c2A, hA)));
+      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, a0B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, a1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, a1B, c1B);
+      H1A = i64x2.add(H1A, i64x2.add(gA, gA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, gB));
+      hA = f64x2.relaxed_madd(a0A, a1A, f64x2.sub(c2A, gA));
+      hB = f64x2.relaxed_madd(a0B, a1B, f64x2.sub(c2B, gB));
+      L1A = i64x2.add(L1A, i64x2.add(hA, hA));
+      L1B = i64x2.add(L1B, i64x2.add(hB, hB));
+      H2A = i64x2.add(H2A, H2A);
+      H2B = i64x2.add(H2B, H2B);
+      L2A = i64x2.add(L2A, L2A);
+      L2B = i64x2.add(L2B, L2B);
+      hA = f64x2.relaxed_madd(a1A, a1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, a1B, c1B);
+      H2A = i64x2.add(H2A, hA);
+      H2B = i64x2.add(H2B, hB);
+      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, a1A, f64x2.sub(c2A, hA)));
+      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, a1B, f64x2.sub(c2B, hB)));
+    } else {
+      H2A = i64x2.add(H2A, H2A);
+      H2B = i64x2.add(H2B, H2B);
+      L2A = i64x2.add(L2A, L2A);
+      L2B = i64x2.add(L2B, L2B);
+    }
+    for (let i = QUOTIENT, j = q + end - 4 * DIGIT; j >= q; i += 2 * DIGIT, j -= 2 * DIGIT) {
+      a0A = v128.load(i, 0);
+      a0B = v128.load(i, 16);
+      a1A = v128.load(i, 32);
+      a1B = v128.load(i, 48);
+      b0A = v128.load(j, 0);
+      b0B = v128.load(j, 16);
+      b1A = v128.load(j, 32);
+      b1B = v128.load(j, 48);
+      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
+      H0A = i64x2.add(H0A, hA);
+      H0B = i64x2.add(H0B, hB);
+      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
+      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, b1B, c1B);
+      hA = f64x2.relaxed_madd(a1A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b0B, c1B);
+      H1A = i64x2.add(H1A, i64x2.add(gA, hA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, hB));
+      L1A = i64x2.add(L1A, i64x2.add(f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, gA)), f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA))));
+      L1B = i64x2.add(L1B, i64x2.add(f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, gB)), f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB))));
+      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
+      H2A = i64x2.add(H2A, hA);
+      H2B = i64x2.add(H2B, hB);
+      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
+      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
+    }
+    H0A = i64x2.add(H0A, i64x2.add(nextHA, v128.load64_splat(starts)));
+    H0B = i64x2.add(H0B, i64x2.add(nextHB, v128.load64_splat(starts)));
+    L0A = i64x2.add(L0A, i64x2.add(nextLA, v128.load64_splat(starts, 8)));
+    L0B = i64x2.add(L0B, i64x2.add(nextLB, v128.load64_splat(starts, 8)));
+    H1A = i64x2.add(H1A, v128.load64_splat(starts, 16));
+    H1B = i64x2.add(H1B, v128.load64_splat(starts, 16));
+    L1A = i64x2.add(L1A, v128.load64_splat(starts, 24));
+    L1B = i64x2.add(L1B, v128.load64_splat(starts, 24));
+    starts += 32;
+    // Only the last four digits add to columns that are still to be finished here.
+    const m = QUOTIENT + end;
+    if (end == size - 2 * DIGIT) {
+      a0A = v128.load(fourth, 0);
+      a0B = v128.load(fourth, 16);
+      b1A = v128.load(p2, 0);
+      b1B = v128.load(p2, 16);
+      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
+      H0A = i64x2.add(H0A, hA);
+      H0B = i64x2.add(H0B, hB);
+      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
+      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
+      b0A = v128.load(p2, 32);
+      b0B = v128.load(p2, 48);
+      a1A = v128.load(fourth, 32);
+      a1B = v128.load(fourth, 48);
+      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
+      H1A = i64x2.add(H1A, hA);
+      H1B = i64x2.add(H1B, hB);
+      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
+      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
+      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
+      H1A = i64x2.add(H1A, hA);
+      H1B = i64x2.add(H1B, hB);
+      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
+      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
+    }
+    a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
+    a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
+    carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
+    carryB = i64x2.add(i64x2.shr_u(a0B, shift52), i64x2.shr_u(H0B, shift1));
+    a0A = f64x2.sub(v128.or(v128.and(a0A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a0B = f64x2.sub(v128.or(v128.and(a0B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    v128.store(m, a0A, 0);
+    v128.store(m, a0B, 16);
+    if (end >= size - 4 * DIGIT) {
+      b1A = v128.load(p1, 0);
+      b1B = v128.load(p1, 16);
+      hA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b1B, c1B);
+      H1A = i64x2.add(H1A, hA);
+      H1B = i64x2.add(H1B, hB);
+      L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
+      L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
+    }
+    a1A = i64x2.add(i64x2.add(L1A, carryA), i64x2.shl(v128.and(H1A, v128.load(constants, 160)), shift51));
+    a1B = i64x2.add(i64x2.add(L1B, carryB), i64x2.shl(v128.and(H1B, v128.load(constants, 176)), shift51));
+    carryA = i64x2.add(i64x2.shr_u(a1A, shift52), i64x2.shr_u(H1A, shift1));
+    carryB = i64x2.add(i64x2.shr_u(a1B, shift52), i64x2.shr_u(H1B, shift1));
+    a1A = f64x2.sub(v128.or(v128.and(a1A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a1B = f64x2.sub(v128.or(v128.and(a1B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    v128.store(m, a1A, 32);
+    v128.store(m, a1B, 48);
+    nextHA = H2A;
+    nextHB = H2B;
+    nextLA = L2A;
+    nextLB = L2B;
+    if (end == size - 4 * DIGIT) {
+      b1A = v128.load(p1, 0);
+      b1B = v128.load(p1, 16);
+      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
+      nextHA = i64x2.add(nextHA, hA);
+      nextHB = i64x2.add(nextHB, hB);
+      nextLA = i64x2.add(nextLA, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
+      nextLB = i64x2.add(nextLB, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
+    }
+  }
+
+  // The last four digits' products with p, of all columns from n.
+  a0A = v128.load(fourth, 0);
+  a0B = v128.load(fourth, 16);
+  a1A = v128.load(fourth, 32);
+  a1B = v128.load(fourth, 48);
+  a2A = v128.load(fourth, 64);
+  a2B = v128.load(fourth, 80);
+  a3A = v128.load(fourth, 96);
+  a3B = v128.load(fourth, 112);
+  let sums = SUMS;
+  for (let j = p1; j < p1 + size; j += DIGIT) {
+    b0A = v128.load(j, 96);
+    b0B = v128.load(j, 112);
+    hA = f64x2.relaxed_madd(a0A, b0A, c1A);
+    hB = f64x2.relaxed_madd(a0B, b0B, c1B);
+    H0A = i64x2.add(v128.load64_splat(starts), hA);
+    H0B = i64x2.add(v128.load64_splat(starts), hB);
+    L0A = i64x2.add(v128.load64_splat(starts, 8), f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
+    L0B = i64x2.add(v128.load64_splat(starts, 8), f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
+    b0A = v128.load(j, 64);
+    b0B = v128.load(j, 80);
+    hA = f64x2.relaxed_madd(a1A, b0A, c1A);
+    hB = f64x2.relaxed_madd(a1B, b0B, c1B);
+    H0A = i64x2.add(H0A, hA);
+    H0B = i64x2.add(H0B, hB);
+    L0A = i64x2.add(L0A, f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA)));
+    L0B = i64x2.add(L0B, f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB)));
+    b0A = v128.load(j, 32);
+    b0B = v128.load(j, 48);
+    hA = f64x2.relaxed_madd(a2A, b0A, c1A);
+    hB = f64x2.relaxed_madd(a2B, b0B, c1B);
+    H0A = i64x2.add(H0A, hA);
+    H0B = i64x2.add(H0B, hB);
+    L0A = i64x2.add(L0A, f64x2.relaxed_madd(a2A, b0A, f64x2.sub(c2A, hA)));
+    L0B = i64x2.add(L0B, f64x2.relaxed_madd(a2B, b0B, f64x2.sub(c2B, hB)));
+    b0A = v128.load(j, 0);
+    b0B = v128.load(j, 16);
+    hA = f64x2.relaxed_madd(a3A, b0A, c1A);
+    hB = f64x2.relaxed_madd(a3B, b0B, c1B);
+    H0A = i64x2.add(H0A, hA);
+    H0B = i64x2.add(H0B, hB);
+    L0A = i64x2.add(L0A, f64x2.relaxed_madd(a3A, b0A, f64x2.sub(c2A, hA)));
+    L0B = i64x2.add(L0B, f64x2.relaxed_madd(a3B, b0B, f64x2.sub(c2B, hB)));
+    v128.store(sums, H0A, 0);
+    v128.store(sums, H0B, 16);
+    v128.store(sums, L0A, 32);
+    v128.store(sums, L0B, 48);
+    sums += 2 * DIGIT;
+    starts += 16;
+  }
+  sums = SUMS;
+
+  const last = size - 2 * DIGIT;
+  for (let from: usize = 2 * DIGIT; from <= size; from += 2 * DIGIT) {
+    H0A = v128.load(constants, 224);
+    H0B = v128.load(constants, 240);
+    L0A = v128.load(constants, 224);
+    L0B = v128.load(constants, 240);
+    H1A = v128.load(constants, 224);
+    H1B = v128.load(constants, 240);
+    L1A = v128.load(constants, 224);
+    L1B = v128.load(constants, 240);
+    H2A = v128.load(constants, 224);
+    H2B = v128.load(constants, 240);
+    L2A = v128.load(constants, 224);
+    L2B = v128.load(constants, 240);
+    let i = x + from;
+    let j = x + last;
+    for (; i < j; i += 2 * DIGIT, j -= 2 * DIGIT) {
+      a0A = v128.load(i, 0);
+      a0B = v128.load(i, 16);
+      a1A = v128.load(i, 32);
+      a1B = v128.load(i, 48);
+      b0A = v128.load(j, 0);
+      b0B = v128.load(j, 16);
+      b1A = v128.load(j, 32);
+      b1B = v128.load(j, 48);
+      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
+      H0A = i64x2.add(H0A, hA);
+      H0B = i64x2.add(H0B, hB);
+      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
+      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, b1B, c1B);
+      hA = f64x2.relaxed_madd(a1A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b0B, c1B);
+      H1A = i64x2.add(H1A, i64x2.add(gA, hA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, hB));
+      L1A = i64x2.add(L1A, i64x2.add(f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, gA)), f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA))));
+      L1B = i64x2.add(L1B, i64x2.add(f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, gB)), f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB))));
+      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
+      H2A = i64x2.add(H2A, hA);
+      H2B = i64x2.add(H2B, hB);
+      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
+      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
+    }
+    H0A = i64x2.add(H0A, H0A);
+    H0B = i64x2.add(H0B, H0B);
+    L0A = i64x2.add(L0A, L0A);
+    L0B = i64x2.add(L0B, L0B);
+    H1A = i64x2.add(H1A, H1A);
+    H1B = i64x2.add(H1B, H1B);
+    L1A = i64x2.add(L1A, L1A);
+    L1B = i64x2.add(L1B, L1B);
+    if (i == j) {
+      // The tile on the diagonal: its two products off the diagonal are one product, twice.
+      a0A = v128.load(i, 0);
+      a0B = v128.load(i, 16);
+      a1A = v128.load(i, 32);
+      a1B = v128.load(i, 48);
+      hA = f64x2.relaxed_madd(a0A, a0A, c1A);
+      hB = f64x2.relaxed_madd(a0B, a0B, c1B);
+      H0A = i64x2.add(H0A, hA);
+      H0B = i64x2.add(H0B, hB);
+      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, a0A, f64x2.sub(c2A, hA)));
+      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, a0B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, a1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, a1B, c1B);
+      H1A = i64x2.add(H1A, i64x2.add(gA, gA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, gB));
+      hA = f64x2.relaxed_madd(a0A, a1A, f64x2.sub(c2A, gA));
+      hB = f64x2.relaxed_madd(a0B, a1B, f64x2.sub(c2B, gB));
+      L1A = i64x2.add(L1A, i64x2.add(hA, hA));
+      L1B = i64x2.add(L1B, i64x2.add(hB, hB));
+      H2A = i64x2.add(H2A, H2A);
+      H2B = i64x2.add(H2B, H2B);
+      L2A = i64x2.add(L2A, L2A);
+      L2B = i64x2.add(L2B, L2B);
+      hA = f64x2.relaxed_madd(a1A, a1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, a1B, c1B);
+      H2A = i64x2.add(H2A, hA);
+      H2B = i64x2.add(H2B, hB);
+      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, a1A, f64x2.sub(c2A, hA)));
+      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, a1B, f64x2.sub(c2B, hB)));
+    } else {
+      H2A = i64x2.add(H2A, H2A);
+      H2B = i64x2.add(H2B, H2B);
+      L2A = i64x2.add(L2A, L2A);
+      L2B = i64x2.add(L2B, L2B);
+    }
+    for (let i = QUOTIENT + from - 4 * DIGIT, j = q + last; i <= QUOTIENT + last - 4 * DIGIT; i += 2 * DIGIT, j -= 2 * DIGIT) {
+      a0A = v128.load(i, 0);
+      a0B = v128.load(i, 16);
+      a1A = v128.load(i, 32);
+      a1B = v128.load(i, 48);
+      b0A = v128.load(j, 0);
+      b0B = v128.load(j, 16);
+      b1A = v128.load(j, 32);
+      b1B = v128.load(j, 48);
+      hA = f64x2.relaxed_madd(a0A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a0B, b0B, c1B);
+      H0A = i64x2.add(H0A, hA);
+      H0B = i64x2.add(H0B, hB);
+      L0A = i64x2.add(L0A, f64x2.relaxed_madd(a0A, b0A, f64x2.sub(c2A, hA)));
+      L0B = i64x2.add(L0B, f64x2.relaxed_madd(a0B, b0B, f64x2.sub(c2B, hB)));
+      gA = f64x2.relaxed_madd(a0A, b1A, c1A);
+      gB = f64x2.relaxed_madd(a0B, b1B, c1B);
+      hA = f64x2.relaxed_madd(a1A, b0A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b0B, c1B);
+      H1A = i64x2.add(H1A, i64x2.add(gA, hA));
+      H1B = i64x2.add(H1B, i64x2.add(gB, hB));
+      L1A = i64x2.add(L1A, i64x2.add(f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, gA)), f64x2.relaxed_madd(a1A, b0A, f64x2.sub(c2A, hA))));
+      L1B = i64x2.add(L1B, i64x2.add(f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, gB)), f64x2.relaxed_madd(a1B, b0B, f64x2.sub(c2B, hB))));
+      hA = f64x2.relaxed_madd(a1A, b1A, c1A);
+      hB = f64x2.relaxed_madd(a1B, b1B, c1B);
+      H2A = i64x2.add(H2A, hA);
+      H2B = i64x2.add(H2B, hB);
+      L2A = i64x2.add(L2A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
+      L2B = i64x2.add(L2B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
+    }
+    H0A = i64x2.add(H0A, i64x2.add(nextHA, v128.load(sums, 0)));
+    H0B = i64x2.add(H0B, i64x2.add(nextHB, v128.load(sums, 16)));
+    L0A = i64x2.add(L0A, i64x2.add(nextLA, v128.load(sums, 32)));
+    L0B = i64x2.add(L0B, i64x2.add(nextLB, v128.load(sums, 48)));
+    H1A = i64x2.add(H1A, v128.load(sums, 64));
+    H1B = i64x2.add(H1B, v128.load(sums, 80));
+    L1A = i64x2.add(L1A, v128.load(sums, 96));
+    L1B = i64x2.add(L1B, v128.load(sums, 112));
+    const to = out + from - 2 * DIGIT;
+    a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
+    a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
+    carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
+    carryB = i64x2.add(i64x2.shr_u(a0B, shift52), i64x2.shr_u(H0B, shift1));
+    a0A = f64x2.sub(v128.or(v128.and(a0A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a0B = f64x2.sub(v128.or(v128.and(a0B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    v128.store(to, a0A, 0);
+    v128.store(to, a0B, 16);
+    a1A = i64x2.add(i64x2.add(L1A, carryA), i64x2.shl(v128.and(H1A, v128.load(constants, 160)), shift51));
+    a1B = i64x2.add(i64x2.add(L1B, carryB), i64x2.shl(v128.and(H1B, v128.load(constants, 176)), shift51));
+    carryA = i64x2.add(i64x2.shr_u(a1A, shift52), i64x2.shr_u(H1A, shift1));
+    carryB = i64x2.add(i64x2.shr_u(a1B, shift52), i64x2.shr_u(H1B, shift1));
+    a1A = f64x2.sub(v128.or(v128.and(a1A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a1B = f64x2.sub(v128.or(v128.and(a1B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    v128.store(to, a1A, 32);
+    v128.store(to, a1B, 48);
+    nextHA = H2A;
+    nextHB = H2B;
+    nextLA = L2A;
+    nextLB = L2B;
+    sums += 4 * DIGIT;
   }
 }

@@ -23,7 +23,7 @@
 // and there alone each digit waits for the one before. Digits of the result are made as the last block's columns are completed.
 
 import { CARRY_BIAS, CONSTANTS, add, fma, low, startH, startL } from './fma';
-import { COLUMNS, FROM_PRIME_TO_MULTIPLE, FROM_PRIME_TO_STARTS, QUOTIENT } from './memory';
+import { COLUMNS, QUOTIENT, SINGLE_MULTIPLE, SINGLE_STARTS } from './memory';
 
 /** From the H to the L of a column, which are arrays of 2n u64 each. */
 const TO_L: usize = 0x600;
@@ -37,7 +37,7 @@ const TO_HALVES: usize = 0xc00;
 /** Writes q and the starts of columns to their places behind p, digits of one lane, whose p_0 is stored as 0. Public. */
 export function prepareSingle(p: usize, n: i32): void {
   makeMultiple(p, n);
-  const starts = p + FROM_PRIME_TO_STARTS;
+  const starts = p + SINGLE_STARTS;
   for (let k = 0; k < 2 * n; k++) {
     let product: u64 = 0;
     let square: u64 = 0;
@@ -95,7 +95,7 @@ function makeMultiple(p: usize, n: i32): void {
     const digit = (sum << 12) >> 12; // balanced
     carry += (sum - digit) >> 52;
     if (c < 4) store<i64>(k + (<usize>c << 3), digit);
-    else store<f64>(p + FROM_PRIME_TO_MULTIPLE + (<usize>(c - 4) << 3), <f64>digit);
+    else store<f64>(p + SINGLE_MULTIPLE + (<usize>(c - 4) << 3), <f64>digit);
   }
 }
 
@@ -254,10 +254,10 @@ function addToColumn(at: usize, h: i64, l: i64): void {
 /** out = x y / R; |x|, |y| <= p gives |out| <= p. n digits, n a multiple of 4. out may be x or y. */
 export function multiplySingle(out: usize, x: usize, y: usize, p: usize, n: i32): void {
   const size = <usize>n << 3;
-  const q = p + FROM_PRIME_TO_MULTIPLE;
+  const q = p + SINGLE_MULTIPLE;
   const last = x + size - 32;
   // Column sums begin at their starts: all that the first block writes, and the last four of each block of m q.
-  let from = p + FROM_PRIME_TO_STARTS;
+  let from = p + SINGLE_STARTS;
   let start = from + size;
   let tail = start;
   let carry = CARRY_BIAS;
@@ -278,8 +278,8 @@ export function multiplySingle(out: usize, x: usize, y: usize, p: usize, n: i32)
 /** out = x^2 / R, as multiplySingle with y = x. The products of x x come first, those off the diagonal once, and are doubled. */
 export function squareSingle(out: usize, x: usize, p: usize, n: i32): void {
   const size = <usize>n << 3;
-  const q = p + FROM_PRIME_TO_MULTIPLE;
-  squareColumns(x, p + FROM_PRIME_TO_STARTS + TO_HALVES, size);
+  const q = p + SINGLE_MULTIPLE;
+  squareColumns(x, p + SINGLE_STARTS + TO_HALVES, size);
   for (let i: usize = 0, at = SUMS; i < size; i += 8, at += 16) {
     // Digit i meets itself in column 2i.
     const H = v128.load(at);

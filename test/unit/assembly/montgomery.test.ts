@@ -4,15 +4,16 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { GROUP_NAMES, GROUPS } from '../../../src/crypto/groups.ts';
 import { toBigInt } from '../../equivalence/bigint-reference.ts';
 import { compile } from './compile.ts';
 
 const ENTRY = `
+import { makeConstants } from './groups';
 import { multiplyPair, squarePair } from './montgomery-pair';
 import { multiplyQuad, squareQuad } from './montgomery-quad';
-import { multiplySingle, prepareSingle, squareSingle } from './montgomery-single';
+import { multiplySingle, squareSingle } from './montgomery-single';
 import { multiplyScalar, squareScalar } from './montgomery-scalar';
 export function multiply(lanes: i32, out: usize, x: usize, y: usize, p: usize, n: i32): void {
   if (lanes == 4) multiplyQuad(out, x, y, p, n);
@@ -24,8 +25,8 @@ export function square(lanes: i32, out: usize, x: usize, p: usize, n: i32): void
   else if (lanes == 2) squarePair(out, x, p, n);
   else squareSingle(out, x, p, n);
 }
-export function prepare(p: usize, n: i32): void {
-  prepareSingle(p, n);
+export function prepare(group: i32, from: usize): void {
+  makeConstants(group, from);
 }
 export function scalar(out: usize, x: usize, y: usize, p: usize, n: i32): void {
   if (x == y) squareScalar(out, x, p, n);
@@ -38,9 +39,12 @@ const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes));
 const kernels = instance.exports as Record<'multiply' | 'square' | 'prepare' | 'scalar', (...args: number[]) => void>;
 const memory = (instance.exports as { memory: WebAssembly.Memory }).memory.buffer;
 
-// Places in GROUPS and beyond that nobody else uses here; 0x40 bytes of zeros before each. The kernel of one number keeps q behind p.
-const [P, X, Y, OUT] = [0x40040, 0x50040, 0x52040, 0x54040];
-const Q = P + 0xc400;
+// A group's place for p in each number of lanes, and for q (memory.ts); and places that nobody else uses here, zeros around each.
+const GROUPS_AT = 0x40000;
+const PRIME: Record<number, number> = { 1: 0x0040, 2: 0x4040, 4: 0x8040 };
+const MULTIPLE: Record<number, number> = { 1: 0xc440, 2: 0xc840, 4: 0xe740 };
+const STAGING = 0x20000;
+const [X, Y, OUT, LIMBS] = [0x80040, 0x82040, 0x84040, 0x86040];
 
 const RADIX = 52n;
 const DIGIT_MAX = 1n << 51n;
@@ -86,15 +90,10 @@ function multipleDigits(p: bigint, n: number): bigint[] {
 }
 
 /**
- * The kernels' algorithm: column sums with balanced quotient digits; every stated bound is asserted. With q, a digit of the quotient but
- * for the last four goes by the multiple of p that touches nothing before the fourth column from its own.
+ * The kernels' algorithm: column sums with balanced quotient digits, which but for the last four go by the multiple of p that touches
+ * nothing before the fourth column from their own; every stated bound is asserted.
  */
-function model(
-  x: readonly bigint[],
-  y: readonly bigint[],
-  p: readonly bigint[],
-  q: readonly bigint[] | undefined = undefined,
-): bigint[] {
+function model(x: readonly bigint[], y: readonly bigint[], p: readonly bigint[], q: readonly bigint[]): bigint[] {
   const n = x.length;
   const m: bigint[] = [];
   const out: bigint[] = [];
@@ -108,7 +107,7 @@ function model(
     };
     for (let i = Math.max(0, k - n + 1); i <= Math.min(k, n - 1); i++) addProduct(x[i]!, y[k - i]!);
     for (let i = 0; i < Math.min(k, n); i++) {
-      const digit = q !== undefined && i < n - 4 ? q[k - i - 4] : p[k - i];
+      const digit = i < n - 4 ? q[k - i - 4] : p[k - i];
       if (digit !== undefined) addProduct(m[i]!, digit);
     }
     if (magnitude(L) >= 1n << 58n || magnitude(H) >= 1n << 59n || magnitude(carry) >= 1n << 58n) {
@@ -156,36 +155,36 @@ describe.each(GROUP_NAMES)('%s', (name) => {
   ];
   /** Each input with itself, with p (the largest), and with its neighbour. */
   const pairs = inputs.flatMap((x, i) => [[x, x] as const, [x, inputs[(i * 5 + 3) % inputs.length]!] as const]);
-  const expected = pairs.map(([x, y]) => model(x, y, primeDigits));
   const multiple = multipleDigits(p, n);
-  const expectedOfOne = pairs.map(([x, y]) => model(x, y, primeDigits, multiple));
+  const expected = pairs.map(([x, y]) => model(x, y, primeDigits, multiple));
+  const at = GROUPS_AT + (GROUPS[name].index << 16);
 
-  test.each([
-    ['p', expected, p / 2n],
-    ['q and p', expectedOfOne, (3n * p) / 4n],
-  ])('the model, by %s, is Montgomery multiplication, and stays in its lazy range', (_, results, added) => {
+  beforeAll(() => {
+    new Uint8Array(memory, STAGING).set(GROUPS[name].p());
+    kernels.prepare(GROUPS[name].index, STAGING);
+  });
+
+  test('the model is Montgomery multiplication, and stays in its lazy range', () => {
     pairs.forEach(([x, y], i) => {
-      const value = numberOf(results[i]!);
+      const value = numberOf(expected[i]!);
       expect((value * R - numberOf(x) * numberOf(y)) % p).toBe(0n);
-      const bound = (magnitude(numberOf(x)) * magnitude(numberOf(y))) / R + added + 2n ** 2000n;
+      const bound = (magnitude(numberOf(x)) * magnitude(numberOf(y))) / R + (3n * p) / 4n + 2n ** 2000n;
       expect(magnitude(value) <= bound).toBe(true);
     });
   });
 
-  test('the multiple of p that the kernel of one number makes for itself is that of the model', () => {
-    store(P, 1, [[0n, ...primeDigits.slice(1)]]);
-    kernels.prepare(P, n);
-    expect(load(Q, 1, 0, n)).toEqual(multiple);
+  test.each([1, 2, 4])('%d at once: p and its multiple, as the core makes them, are those of the model', (lanes) => {
+    for (let lane = 0; lane < lanes; lane++) {
+      expect(load(at + PRIME[lanes]!, lanes, lane, n)).toEqual([0n, ...primeDigits.slice(1)]);
+      expect(load(at + MULTIPLE[lanes]!, lanes, lane, n)).toEqual(multiple);
+    }
   });
 
   test.each([1, 2, 4])(
     '%d at once: multiplication and squaring give the digits of the model, in place and not',
     (lanes) => {
-      new Uint8Array(memory, P - 0x40, OUT + 0x2000 - P).fill(0); // the zeros around numbers
-      const prime = lanes === 1 ? [0n, ...primeDigits.slice(1)] : primeDigits;
-      store(P, lanes, Array<bigint[]>(lanes).fill(prime));
-      const results = lanes === 1 ? expectedOfOne : expected;
-      if (lanes === 1) kernels.prepare(P, n);
+      new Uint8Array(memory, X - 0x40, LIMBS - X).fill(0);
+      const P = at + PRIME[lanes]!;
       for (let first = 0; first < pairs.length; first += lanes) {
         const items = Array.from({ length: lanes }, (_, lane) => (first + lane) % pairs.length);
         const xs = items.map((item) => [...pairs[item]![0]]);
@@ -197,11 +196,11 @@ describe.each(GROUP_NAMES)('%s', (name) => {
         );
         const squares = items.every((item) => pairs[item]![0] === pairs[item]![1]);
         kernels.multiply(lanes, OUT, X, Y, P, n);
-        for (const [lane, item] of items.entries()) expect(load(OUT, lanes, lane, n)).toEqual(results[item]);
+        for (const [lane, item] of items.entries()) expect(load(OUT, lanes, lane, n)).toEqual(expected[item]);
         kernels.multiply(lanes, Y, X, Y, P, n);
-        for (const [lane, item] of items.entries()) expect(load(Y, lanes, lane, n)).toEqual(results[item]);
+        for (const [lane, item] of items.entries()) expect(load(Y, lanes, lane, n)).toEqual(expected[item]);
         if (lanes > 1 || squares) {
-          const squared = items.map((item) => results[item % 2 === 0 ? item : item - 1]);
+          const squared = items.map((item) => expected[item % 2 === 0 ? item : item - 1]);
           kernels.square(lanes, X, X, P, n);
           for (const [lane] of items.entries()) expect(load(X, lanes, lane, n)).toEqual(squared[lane]);
         }
@@ -219,7 +218,7 @@ describe.each(GROUP_NAMES)('%s', (name) => {
     const get = (at: number): bigint => {
       return [...new Uint32Array(memory, at, limbs)].reduceRight((sum, limb) => (sum << 28n) + BigInt(limb), 0n);
     };
-    put(P, p);
+    put(LIMBS, p);
     const allOnes = (1n << BigInt(28 * Math.floor(bits / 28))) - 1n;
     const values = [0n, 1n, 2n, p - 1n, p, p + 1n, 2n * p - 1n, allOnes, toBigInt(randomBytes(bits / 8))];
     // m = -x y / p mod R makes (x y + m p) / R whole; p = -1 mod 2^64, lifted to R by Newton's iteration.
@@ -232,14 +231,14 @@ describe.each(GROUP_NAMES)('%s', (name) => {
         const m = (((x * y * inverse) % radix) + radix) % radix;
         const product = (x * y + m * p) / radix;
         expect(product < 2n * p).toBe(true);
-        kernels.scalar(OUT, X, Y, P, limbs);
+        kernels.scalar(OUT, X, Y, LIMBS, limbs);
         expect(get(OUT)).toBe(product);
-        kernels.scalar(Y, X, Y, P, limbs); // in place
+        kernels.scalar(Y, X, Y, LIMBS, limbs); // in place
         expect(get(Y)).toBe(product);
         if (x !== y) continue;
-        kernels.scalar(OUT, X, X, P, limbs);
+        kernels.scalar(OUT, X, X, LIMBS, limbs);
         expect(get(OUT)).toBe(product);
-        kernels.scalar(X, X, X, P, limbs);
+        kernels.scalar(X, X, X, LIMBS, limbs);
         expect(get(X)).toBe(product);
         put(X, x);
       }
@@ -250,5 +249,5 @@ describe.each(GROUP_NAMES)('%s', (name) => {
 test('the model refuses digits beyond the balanced range, and notices a broken bound', () => {
   const p = balancedDigits(toBigInt(GROUPS.ffdhe2048.p()), 40);
   const wide = Array<bigint>(40).fill(DIGIT_MAX + 1n);
-  expect(() => model(wide, wide, p)).toThrow();
+  expect(() => model(wide, wide, p, p)).toThrow();
 });
