@@ -3,10 +3,11 @@
 // the stated ranges, for an argument out of range traps (unreachable) and does nothing else.
 
 import { GROUP_COUNT, makeConstants, primeBytes } from './groups';
+import { expandEach, prefixDigests } from './hash-many';
 import { expand } from './hkdf';
 import { hmacAdd, hmacFinish, hmacRestart, hmacStart } from './hmac';
 import { KERNEL_FEATURES, LANES_MAX, kernelIsExact, lanesFor } from './kernel';
-import { STAGING_IN, STAGING_OUT, STAGING_SIZE, wipeExponentiation, wipeHash } from './memory';
+import { STAGING_IN, STAGING_OUT, STAGING_SIZE, wipeExponentiation, wipeHash, wipeHashes } from './memory';
 import {
   STATUS_PEER_VALUE,
   TABLE_COMB,
@@ -20,7 +21,7 @@ import {
 import { sha256Add, sha256Finish, sha256Start } from './sha256';
 
 /** Changes whenever a caller written for the old one could go wrong. */
-export const ABI_VERSION: i32 = 2;
+export const ABI_VERSION: i32 = 3;
 /** Bit 0: SIMD; bit 1: relaxed SIMD fused multiply-add. */
 export const FEATURES: i32 = KERNEL_FEATURES;
 /** Numbers that one pass of the kernel carries: a batch that is a multiple of it wastes nothing. */
@@ -30,6 +31,9 @@ export const stagingOut: i32 = <i32>STAGING_OUT;
 export const stagingSize: i32 = <i32>STAGING_SIZE;
 /** Items in one batch: 32 of 512 bytes of exponent and 512 of peer value fill half of the staging zone. */
 export const BATCH_MAX: i32 = 32;
+
+/** Bytes of STAGING_IN that a message of sha256Prefixes may fill. */
+const MESSAGE_SLOT: usize = 0x4000;
 
 /** The kind of fixed-base table each group has. */
 const tableKinds = memory.data<i32>([0, 0, 0]);
@@ -138,6 +142,34 @@ export function hkdfExpand(prkLength: i32, infoLength: i32, length: i32): void {
   check(length >= 1 && length <= 8160);
   expand(STAGING_IN, prkLength, STAGING_IN + prkLength, infoLength, STAGING_OUT, length);
   wipeHash();
+}
+
+/**
+ * In: `count` messages, 1 to 4, each in 0x4000 bytes: the lengths of its prefix and of all of it, two little-endian u32, and from byte 64
+ * on the message, at most 0x3fc0 bytes. Out: for each the SHA-256 of the prefix and that of the message.
+ */
+export function sha256Prefixes(count: i32): void {
+  check(count >= 1 && count <= 4);
+  for (let i = 0; i < count; i++) {
+    const slot = STAGING_IN + <usize>i * MESSAGE_SLOT;
+    check(load<i32>(slot) >= 0 && load<i32>(slot) <= load<i32>(slot, 4) && load<i32>(slot, 4) <= <i32>MESSAGE_SLOT - 64);
+  }
+  prefixDigests(count, STAGING_IN, MESSAGE_SLOT, STAGING_OUT);
+  wipeHashes();
+}
+
+/**
+ * In: a pseudorandom key of at most 64 bytes, and from byte 128 on `count` infos, 1 to 64, each in 128 bytes: its length, a
+ * little-endian u32, and the info, at most 110 bytes. Out: for each the first 32 bytes of HKDF-Expand. Infos end up with a counter behind.
+ */
+export function hkdfExpandEach(prkLength: i32, count: i32): void {
+  check(prkLength >= 0 && prkLength <= 64 && count >= 1 && count <= 64);
+  for (let i = 0; i < count; i++) {
+    const length = load<i32>(STAGING_IN + 128 + (<usize>i << 7));
+    check(length >= 0 && length <= 110);
+  }
+  expandEach(STAGING_IN, prkLength, count, STAGING_IN + 128, STAGING_OUT);
+  wipeHashes();
 }
 
 // The same in pieces, for what is longer than the staging zone: start, any number of updates, finish (which wipes).

@@ -19,7 +19,7 @@ const WORDS: usize = HASH + 0x300;
 
 // FIPS 180-4 §4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes.
 // prettier-ignore
-const K = memory.data<u32>([
+export const K = memory.data<u32>([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
   0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
   0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -32,7 +32,7 @@ const K = memory.data<u32>([
 
 // FIPS 180-4 §5.3.3: the initial state.
 // prettier-ignore
-const INITIAL = memory.data<u32>([
+export const INITIAL = memory.data<u32>([
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ]);
 
@@ -126,7 +126,7 @@ function nextSixteen(at: usize): void {
  * places by name. Maj(a, b, c) is b ^ ((a ^ b) & (b ^ c)), and a ^ b is the next round's b ^ c. With SIMD the schedule's next sixteen
  * words are made between the rounds, which wait for each other and leave room.
  */
-function compress(block: usize): void {
+export function compress(block: usize): void {
   if (ASC_FEATURE_SIMD) firstSixteen(block);
   else expandWords(block);
   let a = load<u32>(STATE);

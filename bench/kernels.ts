@@ -10,12 +10,19 @@
  * against node:crypto's before it is timed. Node's exponentiation is the cheaper of deriving a secret and generating a key.
  */
 
-import { createHmac, diffieHellman, generateKeyPairSync, hash, hkdfSync, randomBytes } from 'node:crypto';
+import { createHmac, diffieHellman, generateKeyPairSync, hash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { GROUP_NAMES, GROUPS, type GroupName } from '../src/crypto/groups.ts';
 import { type Crypto, type KernelName, loadCrypto } from '../src/crypto/index.ts';
+import {
+  beginKeySchedule,
+  customerFinished,
+  FINISHED_MAC_BYTES,
+  sessionKeys,
+  wipeKeySchedule,
+} from '../src/crypto/key-schedule.ts';
 import { opensslPrivateKey, opensslPublicKey, opensslSharedValue } from '../test/equivalence/openssl-reference.ts';
 
 const { values: options } = parseArgs({
@@ -113,47 +120,64 @@ function row(scope: string, operation: string, microseconds: number, nodeMicrose
   return { scope, operation, microseconds, nodeMicroseconds, ratio: nodeMicroseconds / microseconds };
 }
 
-/** What a session's key schedule asks of the hashes: one extract, four keys and two MACs; and hashing a transcript. */
-function benchHashing(crypto: Crypto): Row[] {
-  const [salt, secret, info, transcript] = [randomBytes(32), randomBytes(416), randomBytes(54), randomBytes(3600)];
-  const prk = crypto.hkdfExtract(salt, secret);
-  check(Buffer.from(hkdfSync('sha256', secret, salt, info, 44)).equals(crypto.hkdfExpand(prk, info, 44)), 'HKDF');
-  check(hash('sha256', transcript, 'buffer').equals(crypto.sha256(transcript)), 'SHA-256');
+/**
+ * A session's whole key schedule as the server does it (src/crypto/arrival-keys.ts), for `count` sessions that arrive together: both
+ * hashes of a transcript of 3.6 KB, PRK, four keys and ivs, two finished MACs.
+ */
+function benchKeySchedule(crypto: Crypto): Row[] {
+  const sessions = Array.from({ length: 4 }, () => ({
+    transcript: randomBytes(3600),
+    sharedValue: randomBytes(384),
+    kemSecret: randomBytes(32),
+  }));
+  const ours = (count: number): Uint8Array[][] => {
+    const some = sessions.slice(0, count);
+    const hashes = crypto.sha256Prefixes(
+      some.map(({ transcript }) => ({ data: transcript, prefixLength: transcript.length - FINISHED_MAC_BYTES })),
+    );
+    return some.map(({ sharedValue, kemSecret }, index) => {
+      const schedule = beginKeySchedule(crypto, hashes[index]!.prefix, sharedValue, kemSecret);
+      const finished = customerFinished(crypto, schedule);
+      const { customer, server, serverFinished } = sessionKeys(crypto, schedule, hashes[index]!.whole);
+      wipeKeySchedule(schedule);
+      return [finished, customer.key, customer.iv, server.key, server.iv, serverFinished];
+    });
+  };
   const nodeHmac = (key: Uint8Array, ...parts: Uint8Array[]): Buffer => {
     const mac = createHmac('sha256', key);
     for (const part of parts) mac.update(part);
     return mac.digest();
   };
   const one = Uint8Array.of(1);
+  const nodes = (count: number): Uint8Array[][] =>
+    sessions.slice(0, count).map(({ transcript, sharedValue, kemSecret }) => {
+      const th1 = hash('sha256', transcript.subarray(0, -FINISHED_MAC_BYTES), 'buffer');
+      const prk = nodeHmac(th1, sharedValue, kemSecret);
+      const expand = (label: string, length: number): Buffer =>
+        nodeHmac(prk, Buffer.from(`sallyport/1 ${label}\0`, 'latin1'), th1, one).subarray(0, length);
+      const finished = nodeHmac(expand('customer finished', 32), th1);
+      const th2 = hash('sha256', transcript, 'buffer');
+      const keys = ['customer', 'server'].flatMap((side) => [expand(`${side} key`, 32), expand(`${side} iv`, 12)]);
+      return [finished, ...keys, nodeHmac(expand('server finished', 32), th2)];
+    });
+  const counts = [1, 2, 4];
+  for (const count of counts) {
+    const expected = nodes(count).flat();
+    for (const [index, value] of ours(count).flat().entries()) {
+      check(Buffer.compare(value, expected[index]!) === 0, 'key schedule');
+    }
+  }
   const best = measure(
-    [
-      {
-        name: 'schedule',
-        count: 1,
-        call: () => {
-          const key = crypto.hkdfExtract(salt, secret);
-          for (let i = 0; i < 6; i++) crypto.hkdfExpand(key, info, 32);
-          for (let i = 0; i < 2; i++) crypto.hmacSha256(key, salt);
-        },
-      },
-      {
-        name: 'node schedule',
-        count: 1,
-        call: () => {
-          const key = nodeHmac(salt, secret);
-          for (let i = 0; i < 6; i++) nodeHmac(key, info, one);
-          for (let i = 0; i < 2; i++) nodeHmac(key, salt);
-        },
-      },
-      { name: 'transcript', count: 1, call: () => crypto.sha256(transcript) },
-      { name: 'node transcript', count: 1, call: () => hash('sha256', transcript, 'buffer') },
-    ],
+    counts.flatMap((count) => [
+      { name: `${count}`, count, call: () => ours(count) },
+      { name: `node ${count}`, count, call: () => nodes(count) },
+    ]),
     50,
   );
-  return [
-    row('SHA-256', 'extract, 6 expands, 2 MACs', best.get('schedule')!, best.get('node schedule')!),
-    row('SHA-256', 'transcript of 3600 bytes', best.get('transcript')!, best.get('node transcript')!),
-  ];
+  return counts.map((count) => {
+    const label = count === 1 ? 'one' : `${count} at once`;
+    return row('hashes', `key schedule, ${label}`, best.get(`${count}`)!, best.get(`node ${count}`)!);
+  });
 }
 
 function printTable(rows: readonly Row[]): void {
@@ -184,7 +208,7 @@ console.log(
   `kernel ${crypto.kernel.name}, ${crypto.kernel.lanes} at once; Node ${process.versions.node}; ${cpus()[0]?.model}`,
 );
 for (const { name, reason } of crypto.kernel.rejected) console.log(`not ${name}: ${reason}`);
-const rows = [...GROUP_NAMES.flatMap((name) => benchGroup(crypto, comb, name)), ...benchHashing(crypto)];
+const rows = [...GROUP_NAMES.flatMap((name) => benchGroup(crypto, comb, name)), ...benchKeySchedule(crypto)];
 printTable(rows);
 if (options.json !== undefined) {
   const report = { kernel: crypto.kernel, node: process.versions.node, cpu: cpus()[0]?.model, rows };

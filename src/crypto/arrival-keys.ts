@@ -3,6 +3,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { assert, SallyportError } from '../errors.ts';
 import { byGroup } from './batch-by-group.ts';
+import type { PrefixDigests, PrefixedMessage } from './core-hash.ts';
 import type { Exponentiation } from './core-modexp.ts';
 import type { GroupName } from './groups.ts';
 import {
@@ -51,11 +52,12 @@ export function makeArrivals(
       indices.map((index) => sound[index]!),
     ),
   );
+  const hashes = crypto.sha256Prefixes(sound.map(upToFinished));
   sound.forEach((job, at) => {
     const sharedValue = sharedValues[at]!;
     // 1 < Z < p-1 (SP 800-56A r3 §5.7.1.1) is the core's check.
     if (sharedValue instanceof SallyportError) return;
-    results[job.index] = completeArrival(crypto, job, sharedValue);
+    results[job.index] = completeArrival(crypto, job, sharedValue, hashes[at]!);
     sharedValue.fill(0);
   });
   for (const job of jobs) {
@@ -70,16 +72,22 @@ function hasSoundValue(job: ArrivalJob): boolean {
   return isPublicValue(job.group, job.peerPublicValue) && Buffer.compare(job.peerPublicValue, job.publicValue) !== 0;
 }
 
-function completeArrival(hashing: KeyScheduleHashing, job: ArrivalJob, sharedValue: Uint8Array): ArrivalKeys {
-  const finishedOffset = job.transcript.length - FINISHED_MAC_BYTES;
-  assert(finishedOffset > 0, 'a transcript ends with customer_finished');
-  const th1 = hashing.sha256(job.transcript.subarray(0, finishedOffset));
+/** TH1 is the hash of a transcript up to customer_finished, TH2 that of all of it. */
+function upToFinished({ transcript }: ArrivalJob): PrefixedMessage {
+  assert(transcript.length > FINISHED_MAC_BYTES, 'a transcript ends with customer_finished');
+  return { data: transcript, prefixLength: transcript.length - FINISHED_MAC_BYTES };
+}
+
+function completeArrival(
+  hashing: KeyScheduleHashing,
+  job: ArrivalJob,
+  sharedValue: Uint8Array,
+  { prefix: th1, whole: th2 }: PrefixDigests,
+): ArrivalKeys {
   const schedule = beginKeySchedule(hashing, th1, sharedValue, job.kemSecret);
   const expected = customerFinished(hashing, schedule);
-  const agreed = timingSafeEqual(expected, job.transcript.subarray(finishedOffset));
-  const result: ArrivalKeys = agreed
-    ? { ok: true, keys: sessionKeys(hashing, schedule, hashing.sha256(job.transcript)) }
-    : FAILED;
+  const agreed = timingSafeEqual(expected, job.transcript.subarray(-FINISHED_MAC_BYTES));
+  const result: ArrivalKeys = agreed ? { ok: true, keys: sessionKeys(hashing, schedule, th2) } : FAILED;
   expected.fill(0);
   wipeKeySchedule(schedule);
   return result;

@@ -4,7 +4,7 @@ import { instantiateSync } from '@assemblyscript/loader';
 import { assert } from '../errors.ts';
 
 /** The ABI this file was written for; assembly/index.ts states the same number. */
-const ABI_VERSION = 2;
+const ABI_VERSION = 3;
 
 type CoreAbi = {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -23,6 +23,8 @@ type CoreAbi = {
   sha256(length: number): void;
   hmac(keyLength: number, length: number): void;
   hkdfExpand(prkLength: number, infoLength: number, length: number): void;
+  sha256Prefixes(count: number): void;
+  hkdfExpandEach(prkLength: number, count: number): void;
   sha256Begin(): void;
   sha256Update(length: number): void;
   sha256End(): void;

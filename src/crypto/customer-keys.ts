@@ -2,6 +2,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import { SallyportError } from '../errors.ts';
+import type { Hashing } from './core-hash.ts';
 import type { Exponentiation } from './core-modexp.ts';
 import type { GroupName } from './groups.ts';
 import { decapsulateWith } from './kem.ts';
@@ -46,7 +47,7 @@ export type CustomerKeys =
 
 /** Computes Yc = g^b and Z = Ys^b, and the keys. Wipes b, Z, K and PRK. */
 export function makeCustomerKeys(
-  crypto: Pick<Exponentiation, 'publicValue' | 'sharedValues'> & KeyScheduleHashing,
+  crypto: Pick<Exponentiation, 'publicValue' | 'sharedValues'> & Pick<Hashing, 'sha256'> & KeyScheduleHashing,
   job: CustomerKeyJob,
 ): CustomerKeys {
   const publicValue = crypto.publicValue(job.group, job.exponent);

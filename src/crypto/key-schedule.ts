@@ -17,20 +17,32 @@ export interface TrafficKeys {
   readonly iv: Uint8Array;
 }
 
-/** PRK and TH1: what every key of the session is expanded from. Secret; one owner, who calls `wipeKeySchedule`. */
+/** PRK, TH1, and what is expanded from them. Secret; one owner, who calls `wipeKeySchedule`. */
 export interface KeySchedule {
   /** 32 bytes. */
   readonly prk: Uint8Array;
+  /** Of each label the 32 bytes that its key begins with. */
+  readonly expanded: Readonly<Record<Label, Uint8Array>>;
   /** 32 bytes, public. */
   readonly th1: Uint8Array;
 }
 
-export type KeyScheduleHashing = Pick<Hashing, 'sha256' | 'hmacSha256' | 'hkdfExtract' | 'hkdfExpand'>;
+export type KeyScheduleHashing = Pick<Hashing, 'sha256Prefixes' | 'hmacSha256' | 'hkdfExtract' | 'hkdfExpandEach'>;
 
 export const FINISHED_MAC_BYTES = 32;
-const KEY_BYTES = 32;
 const IV_BYTES = 12;
 const HASH_BYTES = 32;
+
+const LABELS = [
+  'customer finished',
+  'server finished',
+  'customer key',
+  'customer iv',
+  'server key',
+  'server iv',
+] as const;
+type Label = (typeof LABELS)[number];
+const LABEL_BYTES = LABELS.map((label) => Buffer.from(`sallyport/1 ${label}\0`, 'latin1'));
 
 /**
  * PRK = HKDF-Extract(TH1, Z || K). `sharedValue` has |p| bytes, leading zeros included (RFC 8446 §7.4.1: without them its length would
@@ -48,32 +60,32 @@ export function beginKeySchedule(
   inputKeyMaterial.set(kemSecret, sharedValue.length);
   const prk = hashing.hkdfExtract(th1, inputKeyMaterial);
   inputKeyMaterial.fill(0);
-  return { prk, th1 };
+  // key(label, n) = HKDF-Expand(PRK, "sallyport/1 " label 0x00 || TH1, n), of which n <= 32 is a prefix: all labels at once.
+  const infos = LABEL_BYTES.map((label) => Buffer.concat([label, th1]));
+  const blocks = hashing.hkdfExpandEach(prk, infos);
+  const expanded = Object.fromEntries(LABELS.map((label, index) => [label, blocks[index]!]));
+  return { prk, th1, expanded: expanded as Record<Label, Uint8Array> };
 }
 
 /** customer_finished = HMAC(key("customer finished", 32), TH1). 32 bytes. */
 export function customerFinished(hashing: KeyScheduleHashing, schedule: KeySchedule): Uint8Array {
-  return finishedMac(hashing, schedule, 'customer finished', schedule.th1);
+  return hashing.hmacSha256(schedule.expanded['customer finished'], schedule.th1);
 }
 
 /** The keys of both directions, and server_finished over TH2. */
 export function sessionKeys(hashing: KeyScheduleHashing, schedule: KeySchedule, th2: Uint8Array): SessionKeys {
   assert(th2.length === HASH_BYTES, 'TH2 has 32 bytes');
+  const { expanded } = schedule;
   return {
-    customer: {
-      key: expand(hashing, schedule, 'customer key', KEY_BYTES),
-      iv: expand(hashing, schedule, 'customer iv', IV_BYTES),
-    },
-    server: {
-      key: expand(hashing, schedule, 'server key', KEY_BYTES),
-      iv: expand(hashing, schedule, 'server iv', IV_BYTES),
-    },
-    serverFinished: finishedMac(hashing, schedule, 'server finished', th2),
+    customer: { key: expanded['customer key'].slice(), iv: expanded['customer iv'].slice(0, IV_BYTES) },
+    server: { key: expanded['server key'].slice(), iv: expanded['server iv'].slice(0, IV_BYTES) },
+    serverFinished: hashing.hmacSha256(expanded['server finished'], th2),
   };
 }
 
 export function wipeKeySchedule(schedule: KeySchedule): void {
   schedule.prk.fill(0);
+  for (const label of LABELS) schedule.expanded[label].fill(0);
 }
 
 export function wipeSessionKeys(keys: SessionKeys): void {
@@ -82,22 +94,4 @@ export function wipeSessionKeys(keys: SessionKeys): void {
     traffic.iv.fill(0);
   }
   keys.serverFinished.fill(0);
-}
-
-function finishedMac(
-  hashing: KeyScheduleHashing,
-  schedule: KeySchedule,
-  label: string,
-  transcriptHash: Uint8Array,
-): Uint8Array {
-  const key = expand(hashing, schedule, label, KEY_BYTES);
-  const mac = hashing.hmacSha256(key, transcriptHash);
-  key.fill(0);
-  return mac;
-}
-
-/** key(label, n) = HKDF-Expand(PRK, "sallyport/1 " label 0x00 || TH1, n). */
-function expand(hashing: KeyScheduleHashing, schedule: KeySchedule, label: string, length: number): Uint8Array {
-  const info = Buffer.concat([Buffer.from(`sallyport/1 ${label}\0`, 'latin1'), schedule.th1]);
-  return hashing.hkdfExpand(schedule.prk, info, length);
 }

@@ -127,6 +127,36 @@ describe.each([
     }
   });
 
+  test('one trace for all keys and data, several hashes at once', () => {
+    // Lengths, which are public, and secret bytes: messages in slots of 0x4000, infos in slots of 128.
+    const messages = (secret: Uint8Array): Uint8Array => {
+      const input = new Uint8Array(0x10000);
+      [
+        [70, 102],
+        [0, 150],
+        [128, 128],
+      ].forEach((lengths, slot) => {
+        input.set(new Uint8Array(Uint32Array.from(lengths).buffer), slot * 0x4000);
+        input.set(secret, slot * 0x4000 + 64);
+      });
+      return input;
+    };
+    const infos = (secret: Uint8Array): Uint8Array => {
+      const input = new Uint8Array(128 * 6);
+      input.set(secret.subarray(0, 32));
+      [55, 64, 1, 0, 110].forEach((length, info) => {
+        input.set(new Uint8Array(Uint32Array.of(length).buffer), (info + 1) * 128);
+        input.set(secret.subarray(0, length), (info + 1) * 128 + 4);
+      });
+      return input;
+    };
+    const secrets = [new Uint8Array(150), new Uint8Array(150).fill(0xff), randomBytes(150), randomBytes(150)];
+    for (const count of [1, 3]) {
+      expect(new Set(secrets.map((secret) => core.run('sha256Prefixes', [count], messages(secret)))).size).toBe(1);
+    }
+    expect(new Set(secrets.map((secret) => core.run('hkdfExpandEach', [32, 5], infos(secret)))).size).toBe(1);
+  });
+
   test('the trace does see the length', () => {
     prepare(core, 'ffdhe2048', 'none');
     const traces = [2, 3].map((length) => [...variableBaseTraces(core, 'ffdhe2048', length, 1)]);

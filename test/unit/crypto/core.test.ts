@@ -21,7 +21,7 @@ describe.each(NAMES)('%s.wasm', (name) => {
   });
 
   test('an argument out of range traps instead of reading elsewhere', () => {
-    const { abi, batchMax } = instantiateCore(bytes);
+    const { abi, batchMax, input } = instantiateCore(bytes);
     expect(() => abi.fixedBase(3, 1, 29)).toThrow(WebAssembly.RuntimeError);
     expect(() => abi.fixedBase(-1, 1, 29)).toThrow(WebAssembly.RuntimeError);
     expect(() => abi.fixedBase(0, 1, 257)).toThrow(WebAssembly.RuntimeError);
@@ -31,6 +31,19 @@ describe.each(NAMES)('%s.wasm', (name) => {
     expect(() => abi.sha256(0x10001)).toThrow(WebAssembly.RuntimeError);
     expect(() => abi.hmac(0x10000, 1)).toThrow(WebAssembly.RuntimeError);
     expect(() => abi.hmac(-1, 1)).toThrow(WebAssembly.RuntimeError);
+    expect(() => abi.sha256Prefixes(5)).toThrow(WebAssembly.RuntimeError);
+    expect(() => abi.hkdfExpandEach(65, 1)).toThrow(WebAssembly.RuntimeError);
+    const lengths = (...values: number[]) => new Uint8Array(Uint32Array.from(values).buffer);
+    for (const [prefix, length] of [
+      [2, 1],
+      [0, 0x3fc1],
+      [-1, 5],
+    ] as const) {
+      input.set(lengths(prefix, length));
+      expect(() => abi.sha256Prefixes(1)).toThrow(WebAssembly.RuntimeError);
+    }
+    input.set(lengths(111), 128);
+    expect(() => abi.hkdfExpandEach(32, 1)).toThrow(WebAssembly.RuntimeError);
   });
 
   test('a call leaves in memory what it found there: every secret byte is gone', () => {
@@ -59,6 +72,12 @@ describe.each(NAMES)('%s.wasm', (name) => {
     hashing.hmacSha256(long.subarray(0, 99), long.subarray(99, 5000));
     hashing.hkdfExpand(long.subarray(0, 32), long.subarray(32, 64), 8160);
     hashing.hkdfExpand(long.subarray(0, 32), long, 100);
+    hashing.sha256Prefixes([300, 16_320, 20_000].map((n) => ({ data: long.subarray(0, n), prefixLength: n - 70 })));
+    hashing.sha256Prefixes([{ data: long.subarray(0, 100), prefixLength: 64 }]);
+    hashing.hkdfExpandEach(
+      long.subarray(0, 64),
+      [0, 50, 110, 110, 9].map((n) => long.subarray(0, n)),
+    );
     expect(Buffer.compare(memory, before)).toBe(0);
   });
 
