@@ -1,5 +1,5 @@
 /**
- * The crypto core against node:crypto, interleaved in one process, so that only ratios count: `node bench/kernels.ts`.
+ * The crypto core against node:crypto, gmp-wasm and BigInt, interleaved in one process, so that only ratios count: `node bench/kernels.ts`.
  *
  *   --quads        let the kernel of four numbers compete (switches on V8's experimental revectorization)
  *   --kernel NAME  scalar, fma or fma-quad
@@ -24,6 +24,7 @@ import {
   wipeKeySchedule,
 } from '../src/crypto/key-schedule.ts';
 import { opensslPrivateKey, opensslPublicKey, opensslSharedValue } from '../test/equivalence/openssl-reference.ts';
+import { bigIntExponentiation, gmpExponentiation } from './other-arithmetic.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -48,6 +49,9 @@ interface Row {
   readonly microseconds: number;
   readonly nodeMicroseconds: number;
   readonly ratio: number;
+  /** How many times as fast as gmp-wasm and as BigInt with any base; of shared values. */
+  readonly overGmp?: number;
+  readonly overBigInt?: number;
 }
 
 /** The fastest time an operation of each measurement took, in microseconds; all measurements take turns in each round. */
@@ -68,7 +72,7 @@ function check(condition: boolean, what: string): void {
   if (!condition) throw new Error(`${what}: not what node:crypto computes`);
 }
 
-function benchGroup(crypto: Crypto, comb: Crypto, name: GroupName): Row[] {
+async function benchGroup(crypto: Crypto, comb: Crypto, name: GroupName): Promise<Row[]> {
   const group = GROUPS[name];
   const { lanes } = crypto.kernel;
   const exponent = randomBytes(group.exponentByteLength);
@@ -83,6 +87,9 @@ function benchGroup(crypto: Crypto, comb: Crypto, name: GroupName): Row[] {
   check(expected.equals(crypto.sharedValue(name, exponent, peerPublicValue)), 'shared value');
   for (const value of crypto.sharedValues(name, pairs(lanes)))
     check(expected.equals(value as Uint8Array), 'shared values');
+  const [gmp, bigInt] = [await gmpExponentiation(group), bigIntExponentiation(group)];
+  check(expected.equals(gmp(exponent, peerPublicValue)), 'shared value of gmp-wasm');
+  check(expected.equals(bigInt(exponent, peerPublicValue)), 'shared value of BigInt');
   const generator = new Uint8Array(group.byteLength).fill(2, -1);
   const ownPublicValue = Buffer.from(opensslSharedValue(group, exponent, generator));
   for (const core of [crypto, comb]) {
@@ -94,6 +101,8 @@ function benchGroup(crypto: Crypto, comb: Crypto, name: GroupName): Row[] {
   const measurements: Measurement[] = [
     { name: 'node secret', count: 1, call: () => diffieHellman({ privateKey, publicKey }) },
     { name: 'node key', count: 1, call: () => generateKeyPairSync('dh', { prime, generator: 2 }) },
+    { name: 'gmp-wasm', count: 1, call: () => gmp(exponent, peerPublicValue) },
+    { name: 'BigInt', count: 1, call: () => bigInt(exponent, peerPublicValue) },
     { name: 'shared value, one', count: 1, call: () => crypto.sharedValue(name, exponent, peerPublicValue) },
     { name: 'public value, one', count: 1, call: () => crypto.publicValue(name, exponent) },
     { name: 'public value, one, comb', count: 1, call: () => comb.publicValue(name, exponent) },
@@ -107,7 +116,13 @@ function benchGroup(crypto: Crypto, comb: Crypto, name: GroupName): Row[] {
   }
   const best = measure(measurements, 3);
   const node = Math.min(best.get('node secret')!, best.get('node key')!);
-  const rows = measurements.slice(2).map(({ name: operation }) => row(name, operation, best.get(operation)!, node));
+  const others = { gmp: best.get('gmp-wasm')!, bigInt: best.get('BigInt')! };
+  const rows = measurements.slice(4).map(({ name: operation }): Row => {
+    const microseconds = best.get(operation)!;
+    const measured = row(name, operation, microseconds, node);
+    if (!operation.startsWith('shared value')) return measured;
+    return { ...measured, overGmp: others.gmp / microseconds, overBigInt: others.bigInt / microseconds };
+  });
   for (let count = 1; count <= lanes; count *= 2) {
     const label = count === 1 ? 'one' : `${count} at once`;
     const sum = best.get(`shared value, ${label}`)! + best.get(`public value, ${label}`)!;
@@ -181,13 +196,15 @@ function benchKeySchedule(crypto: Crypto): Row[] {
 }
 
 function printTable(rows: readonly Row[]): void {
-  const header = ['', 'operation', 'µs', 'node:crypto µs', 'times as fast'];
-  const cells = rows.map(({ scope, operation, microseconds, nodeMicroseconds, ratio }) => [
+  const header = ['', 'operation', 'µs', 'node:crypto µs', 'times as fast', 'as gmp-wasm', 'as BigInt'];
+  const cells = rows.map(({ scope, operation, microseconds, nodeMicroseconds, ratio, overGmp, overBigInt }) => [
     scope,
     operation,
     microseconds.toFixed(1),
     nodeMicroseconds.toFixed(1),
     ratio.toFixed(2),
+    overGmp?.toFixed(1) ?? '',
+    overBigInt?.toFixed(1) ?? '',
   ]);
   const widths = header.map((title, column) => Math.max(title.length, ...cells.map((line) => line[column]!.length)));
   for (const line of [header, ...cells]) {
@@ -208,7 +225,9 @@ console.log(
   `kernel ${crypto.kernel.name}, ${crypto.kernel.lanes} at once; Node ${process.versions.node}; ${cpus()[0]?.model}`,
 );
 for (const { name, reason } of crypto.kernel.rejected) console.log(`not ${name}: ${reason}`);
-const rows = [...GROUP_NAMES.flatMap((name) => benchGroup(crypto, comb, name)), ...benchKeySchedule(crypto)];
+const rows: Row[] = [];
+for (const name of GROUP_NAMES) rows.push(...(await benchGroup(crypto, comb, name)));
+rows.push(...benchKeySchedule(crypto));
 printTable(rows);
 if (options.json !== undefined) {
   const report = { kernel: crypto.kernel, node: process.versions.node, cpu: cpus()[0]?.model, rows };
