@@ -26,23 +26,15 @@ export class FieldReader {
 
   /** Exactly `length` bytes. */
   bytes(length: number, what: string): Uint8Array {
-    if (this.#refused !== undefined) return NOTHING;
-    if (length > this.#bytes.length - this.#at) {
-      this.refuse('BAD_FRAME', `${what} is cut off`);
-      return NOTHING;
-    }
-    const field = this.#bytes.subarray(this.#at, this.#at + length);
-    this.#at += length;
-    return field;
+    return this.#skip(length, what) ? this.#bytes.subarray(this.#at - length, this.#at) : NOTHING;
   }
 
   u8(what: string): number {
-    return this.bytes(1, what)[0] ?? 0;
+    return this.#skip(1, what) ? this.#bytes[this.#at - 1]! : 0;
   }
 
   u16(what: string): number {
-    const field = this.bytes(2, what);
-    return ((field[0] ?? 0) << 8) | (field[1] ?? 0);
+    return this.#skip(2, what) ? (this.#bytes[this.#at - 2]! << 8) | this.#bytes[this.#at - 1]! : 0;
   }
 
   u32(what: string): number {
@@ -83,6 +75,17 @@ export class FieldReader {
     if (this.#refused === undefined && this.#at !== this.#bytes.length)
       this.refuse('BAD_FRAME', 'bytes follow the last field');
     return this.#refused ?? { ok: true, value };
+  }
+
+  /** Goes past the next bytes; whether they are there. */
+  #skip(length: number, what: string): boolean {
+    if (this.#refused !== undefined) return false;
+    if (length > this.#bytes.length - this.#at) {
+      this.refuse('BAD_FRAME', `${what} is cut off`);
+      return false;
+    }
+    this.#at += length;
+    return true;
   }
 
   #bounded(length: number, what: string, bounds: LengthBounds): Uint8Array {

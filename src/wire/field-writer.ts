@@ -45,5 +45,5 @@ function widthOf(field: Field): number {
 
 function writeNumber(bytes: Uint8Array, at: number, [width, value]: readonly [1 | 2 | 4, number]): void {
   assert(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * width), `a number fits its ${width} bytes`);
-  for (let index = 0; index < width; index++) bytes[at + index] = Math.floor(value / 2 ** (8 * (width - 1 - index)));
+  for (let index = width - 1, rest = value; index >= 0; index--, rest >>>= 8) bytes[at + index] = rest & 0xff;
 }
