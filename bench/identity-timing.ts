@@ -9,6 +9,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { loadCrypto } from '../src/crypto/index.ts';
 import { type PepperRing, verifyIdentity } from '../src/ledger/identity.ts';
 import type { LedgerService } from '../src/ledger/service.ts';
 import { IdentityDesk } from '../src/server/identity-desk.ts';
@@ -86,6 +87,7 @@ function compare<Class extends string>(
   });
 }
 
+const hashing = await loadCrypto();
 const stage = await Stage.open({ groups: ['ffdhe2048'], 'second-ports': { kind: 'system', count: 64 } });
 const identity = await stage.enroll('alice', 1_00n);
 // A ledger of some size, so that a look-up is one.
@@ -102,7 +104,7 @@ const DESK_CLASSES = [
 async function atTheDesk(tries: number): Promise<Comparison[]> {
   const { ledger, state } = stage.server;
   const peppers: PepperRing = { current: state.pepperVersion, byVersion: state.peppers };
-  const desk = new IdentityDesk(ledger, peppers);
+  const desk = new IdentityDesk(ledger, peppers, hashing.hmacSha256);
   const leaky = async (service: Pick<LedgerService, 'findCustomers'>, presented: Auth): Promise<boolean> => {
     const [record] = await service.findCustomers([presented.customerId]);
     return record !== undefined && verifyIdentity(peppers, record, presented);

@@ -39,44 +39,62 @@ export interface CustomerRecord extends IdentityDigests {
   readonly createdTimeUs: bigint;
 }
 
+/** The same record in memory of its own. */
+export function copyOfRecord(record: CustomerRecord): CustomerRecord {
+  return {
+    ...record,
+    fields: record.fields.map(({ tag, digest }) => ({ tag, digest: new Uint8Array(digest) })),
+    credentialDigest: new Uint8Array(record.credentialDigest),
+  };
+}
+
 const DIGEST_BYTES = 32;
 const PEPPER_BYTES_MIN = 32;
 /** Stands where a record has nothing: an unknown customer, or fewer fields than presented. No HMAC output is known to equal it. */
 const DUMMY_DIGEST = new Uint8Array(DIGEST_BYTES);
 const DUMMY_PEPPER = new Uint8Array(PEPPER_BYTES_MIN).fill(0x5a);
 
+/** HMAC-SHA-256 of a message, 32 bytes. */
+export type Mac = (key: Uint8Array, message: Uint8Array) => Uint8Array;
+
+const nodeMac: Mac = (key, message) => createHmac('sha256', key).update(message).digest();
+
+const FIELD_LABEL = Buffer.from('sallyport/1 profile field\0', 'latin1');
+const CREDENTIAL_LABEL = Buffer.from('sallyport/1 credential\0', 'latin1');
+
 /**
  * HMAC-SHA-256(pepper, "sallyport/1 profile field" || len8(customer id) || len8(tag) || len16(value)). The customer id and the tag in the message do
  * what a salt would: equal values of two customers, or under two tags, have unrelated digests.
  */
-function fieldDigest(pepper: Uint8Array, customerId: string, field: ProfileField): Uint8Array {
-  const id = Buffer.from(customerId, 'utf8');
-  const tag = Buffer.from(field.tag, 'utf8');
-  const digest = createHmac('sha256', pepper)
-    .update('sallyport/1 profile field\0', 'latin1')
-    .update(Uint8Array.of(id.length))
-    .update(id)
-    .update(Uint8Array.of(tag.length))
-    .update(tag)
-    .update(Uint8Array.of(field.value.length >>> 8, field.value.length & 0xff))
-    .update(field.value)
-    .digest();
-  return new Uint8Array(digest);
+function fieldDigest(mac: Mac, pepper: Uint8Array, customerId: string, field: ProfileField): Uint8Array {
+  const { tag, value } = field;
+  const head = Buffer.concat([FIELD_LABEL, prefixed(customerId), prefixed(tag)]);
+  const message = new Uint8Array(head.length + 2 + value.length);
+  message.set(head);
+  message[head.length] = value.length >>> 8;
+  message[head.length + 1] = value.length & 0xff;
+  message.set(value, head.length + 2);
+  return wipingMac(mac, pepper, message);
 }
 
-function credentialDigest(pepper: Uint8Array, customerId: string, credential: Uint8Array): Uint8Array {
-  const id = Buffer.from(customerId, 'utf8');
-  const digest = createHmac('sha256', pepper)
-    .update('sallyport/1 credential\0', 'latin1')
-    .update(Uint8Array.of(id.length))
-    .update(id)
-    .update(credential)
-    .digest();
-  return new Uint8Array(digest);
+function credentialDigest(mac: Mac, pepper: Uint8Array, customerId: string, credential: Uint8Array): Uint8Array {
+  const message = Buffer.concat([CREDENTIAL_LABEL, prefixed(customerId), credential]);
+  return wipingMac(mac, pepper, message);
+}
+
+function wipingMac(mac: Mac, pepper: Uint8Array, message: Uint8Array): Uint8Array {
+  const digest = mac(pepper, message);
+  message.fill(0);
+  return digest;
+}
+
+/** len8(text): a customer id or a tag, which are ASCII of at most 64 bytes. */
+function prefixed(text: string): Buffer {
+  return Buffer.from(String.fromCharCode(text.length) + text, 'latin1');
 }
 
 /** The digests to store for a customer, made with the current pepper. The profile must already be canonical (tags ascending, unique). */
-export function digestIdentity(peppers: PepperRing, identity: PresentedIdentity): IdentityDigests {
+export function digestIdentity(peppers: PepperRing, identity: PresentedIdentity, mac: Mac = nodeMac): IdentityDigests {
   const pepper = peppers.byVersion.get(peppers.current);
   assert(
     pepper !== undefined && pepper.length >= PEPPER_BYTES_MIN,
@@ -92,9 +110,9 @@ export function digestIdentity(peppers: PepperRing, identity: PresentedIdentity)
     pepperVersion: peppers.current,
     fields: identity.profile.map((field) => ({
       tag: field.tag,
-      digest: fieldDigest(pepper, identity.customerId, field),
+      digest: new Uint8Array(fieldDigest(mac, pepper, identity.customerId, field)),
     })),
-    credentialDigest: credentialDigest(pepper, identity.customerId, identity.credential),
+    credentialDigest: new Uint8Array(credentialDigest(mac, pepper, identity.customerId, identity.credential)),
   };
 }
 
@@ -106,6 +124,7 @@ export function verifyIdentity(
   peppers: PepperRing,
   record: CustomerRecord | undefined,
   presented: PresentedIdentity,
+  mac: Mac = nodeMac,
 ): boolean {
   const known = record === undefined ? undefined : peppers.byVersion.get(record.pepperVersion);
   const pepper = known ?? DUMMY_PEPPER;
@@ -113,10 +132,10 @@ export function verifyIdentity(
   let agree = 1;
   for (const [index, field] of presented.profile.entries()) {
     const expected = record?.fields[index]?.digest ?? DUMMY_DIGEST;
-    agree &= Number(timingSafeEqual(fieldDigest(pepper, presented.customerId, field), expected));
+    agree &= Number(timingSafeEqual(fieldDigest(mac, pepper, presented.customerId, field), expected));
   }
   const expected = record?.credentialDigest ?? DUMMY_DIGEST;
-  agree &= Number(timingSafeEqual(credentialDigest(pepper, presented.customerId, presented.credential), expected));
+  agree &= Number(timingSafeEqual(credentialDigest(mac, pepper, presented.customerId, presented.credential), expected));
   agree &= Number(record?.fields.length === presented.profile.length);
   agree &= Number(record?.id === presented.customerId);
   agree &= Number(record?.status === 'active');

@@ -21,7 +21,7 @@ import {
 } from './administration.ts';
 import { formatAmount, quote } from './amounts.ts';
 import { executeBatch, internalRefusal, keysOf, prepareTransaction, type ReportProcessorFailure } from './batch.ts';
-import type { CustomerRecord, CustomerStatus } from './identity.ts';
+import { type CustomerRecord, type CustomerStatus, copyOfRecord } from './identity.ts';
 import type { ProcessorRegistry } from './processor-registry.ts';
 import type { ReceiptSigner } from './receipts.ts';
 import type {
@@ -100,21 +100,18 @@ export class Ledger implements LedgerService {
   }
 
   /**
-   * Every id costs one look-up that finds a record and one that does not: who is there is looked up first and then somebody who cannot be
-   * there; who is not, first and then a decoy. One row read, one record handed over, in either case.
+   * Every id costs one look-up that finds a record and one that does not, and a record handed over: who is there is followed by somebody
+   * who cannot be there, who is not by a decoy. All first look-ups are one view of the ledger, and all second ones another.
    */
   async findIdentities(ids: readonly string[]): Promise<(CustomerRecord | undefined)[]> {
     this.#decoy ??= (await this.listCustomers({ limit: 1 }))[0]?.id;
     const decoy = this.#decoy;
     if (decoy === undefined) return ids.map(() => undefined);
-    const records: (CustomerRecord | undefined)[] = [];
-    for (const id of ids) {
-      const first = await this.#storage.load({ customers: new Set([id]) });
-      const found = first.customers.get(id);
-      const second = await this.#storage.load({ customers: new Set([found === undefined ? decoy : NOBODY]) });
-      records.push(found ?? second.customers.get(decoy));
-    }
-    return records;
+    const { customers } = await this.#storage.load({ customers: ids });
+    const seconds = ids.map((id) => (customers.has(id) ? NOBODY : decoy));
+    const decoys = await this.#storage.load({ customers: seconds });
+    // A copy for each: what is handed over twice would be cloned once.
+    return ids.map((id) => copyOfRecord((customers.get(id) ?? decoys.customers.get(decoy))!));
   }
 
   async balances(customerId: string): Promise<Account[]> {

@@ -1,5 +1,5 @@
 import { SallyportError } from '../errors.ts';
-import { type CustomerRecord, type PepperRing, verifyIdentity } from '../ledger/identity.ts';
+import { type CustomerRecord, type Mac, type PepperRing, verifyIdentity } from '../ledger/identity.ts';
 import type { LedgerService } from '../ledger/service.ts';
 import type { Auth } from '../wire/auth.ts';
 
@@ -17,12 +17,14 @@ interface Waiting {
 export class IdentityDesk {
   readonly #ledger: Pick<LedgerService, 'findIdentities'>;
   readonly #peppers: PepperRing;
+  readonly #mac: Mac;
   #waiting: Waiting[] = [];
   #lookingUp = false;
 
-  constructor(ledger: Pick<LedgerService, 'findIdentities'>, peppers: PepperRing) {
+  constructor(ledger: Pick<LedgerService, 'findIdentities'>, peppers: PepperRing, mac: Mac) {
     this.#ledger = ledger;
     this.#peppers = peppers;
+    this.#mac = mac;
   }
 
   /** Whether this is an active customer. Wipes the credential. Rejects as LedgerService does. */
@@ -58,6 +60,6 @@ export class IdentityDesk {
   }
 
   #compare(record: CustomerRecord | undefined, presented: Auth): boolean {
-    return verifyIdentity(this.#peppers, record, presented);
+    return verifyIdentity(this.#peppers, record, presented, this.#mac);
   }
 }

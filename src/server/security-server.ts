@@ -179,14 +179,18 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       leases: this.#leases,
       pool: parts.pool,
       ledger: parts.ledger,
-      identities: new IdentityDesk(parts.ledger, {
-        get current() {
-          return live.state.pepperVersion;
+      identities: new IdentityDesk(
+        parts.ledger,
+        {
+          get current() {
+            return live.state.pepperVersion;
+          },
+          get byVersion() {
+            return live.state.peppers;
+          },
         },
-        get byVersion() {
-          return live.state.peppers;
-        },
-      }),
+        parts.hashing.hmacSha256,
+      ),
       report,
     });
     this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
