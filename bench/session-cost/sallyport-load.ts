@@ -28,7 +28,7 @@ export async function sallyportMeter(
     policy: { ...DEFAULT_POLICY, groups: [group], kems: ['ML-KEM-768'], aeads: ['AES-256-GCM'] },
   };
   const session = async (): Promise<void> => {
-    await using customer = new Customer(identity, { retryForMs: 0 });
+    await using customer = new Customer(identity, { retryForMs: 0, idleMs: 0 });
     const payment = await customer.pay({ from: 'alice.eur', to: 'alice.savings', amount: '0.01', currency: 'EUR' });
     if (payment.status !== 'committed') throw new Error(`the payment was ${payment.status}`);
   };

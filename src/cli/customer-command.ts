@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
-import { Customer, hostKeyFingerprint } from '../customer/index.ts';
+import { Customer, type CustomerOptions as CustomerClassOptions, hostKeyFingerprint } from '../customer/index.ts';
 import { durationMs, jsonOption } from './invocation.ts';
 import { type Output, printable, UsageError } from './output.ts';
 import { traceSteps } from './trace.ts';
@@ -29,7 +29,7 @@ export function addCustomerOptions(command: Command, retryFor: string): void {
     .addOption(new Option('--trace-steps <fd>').argParser(Number).hideHelp());
 }
 
-/** Opens the customer, runs `work`, closes the customer; SIGINT and SIGTERM abort what is waited for. */
+/** Opens the customer, runs `work`, which asks for one thing, closes the customer; SIGINT and SIGTERM abort what is waited for. */
 export async function withCustomer<Result>(
   options: CustomerCommandOptions,
   output: Output,
@@ -39,7 +39,7 @@ export async function withCustomer<Result>(
   const onSignal = (): void => interrupt.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    await using customer = await openCustomer(options, output, interrupt.signal);
+    await using customer = await openCustomer(options, output, interrupt.signal, { idleMs: 0 });
     return await work(customer);
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
@@ -57,8 +57,10 @@ export async function openCustomer(
   options: CustomerCommandOptions,
   output: Output,
   signal: AbortSignal,
+  more: Pick<CustomerClassOptions, 'idleMs'> = {},
 ): Promise<Customer> {
   const customer = await Customer.fromFile(customerFileOf(options), {
+    ...more,
     retryForMs: options.retryFor,
     signal,
     ...(output.interactive ? { confirmHostKey: (key: Uint8Array) => askForTrust(key, output) } : {}),

@@ -57,7 +57,7 @@ export function makeCustomerKeys(
   const kemSecret =
     job.kemPrivateKey === undefined ? new Uint8Array(0) : decapsulateWith(job.kemPrivateKey, job.kemCiphertext);
 
-  const transcript = Uint8Array.from(job.transcript);
+  const transcript = new Uint8Array(job.transcript);
   transcript.set(publicValue, job.publicValueOffset);
   const finishedOffset = transcript.length - FINISHED_MAC_BYTES;
   const th1 = crypto.sha256(transcript.subarray(0, finishedOffset));

@@ -68,7 +68,7 @@ export function makeOffers(
 }
 
 function completeOffer(job: OfferJob, publicValue: Uint8Array, kem: Encapsulated, hostKey: KeyObject): Uint8Array {
-  const offerFrame = Uint8Array.from(job.offerFrame);
+  const offerFrame = new Uint8Array(job.offerFrame);
   offerFrame.set(publicValue, job.publicValueOffset);
   offerFrame.set(kem.ciphertext, job.kemCiphertextOffset);
   const unsignedBytes = offerFrame.length - HOST_SIGNATURE_BYTES;

@@ -57,7 +57,10 @@ export interface RetryNotice {
 export interface CustomerOptions {
   /** For how long requests are tried again, in milliseconds; 0: one try. Default 60,000. */
   readonly retryForMs?: number;
-  /** After how many milliseconds without a request the session is closed. Default 2,000. */
+  /**
+   * After how many milliseconds without a request the session is closed. Default 2,000. 0: no session is kept for a later request; requests
+   * made in one turn of the event loop share one, whose CLOSE travels with them, which saves both sides a round trip.
+   */
   readonly idleMs?: number;
   /** For `tofu` customers without a pinned key: whether this host key is to be trusted from now on. Without it, it is not. */
   readonly confirmHostKey?: (hostKey: Uint8Array) => Promise<boolean>;

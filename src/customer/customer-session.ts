@@ -1,7 +1,7 @@
 /** One session as the customer library uses it: what `SessionClient` does over sockets, and what tests do without any. */
 
 import type { AlertCode, SallyportError } from '../errors.ts';
-import type { CustomerMethodStep, StepDetail } from '../session/method-steps.ts';
+import type { CustomerMethodStep, StepDetail, StepFacts } from '../session/method-steps.ts';
 import type { CustomerIdentity } from './customer-identity.ts';
 import type { HostKeys } from './host-keys.ts';
 
@@ -66,7 +66,7 @@ export type OpenSession = (identity: CustomerIdentity, hooks: SessionHooks) => C
 
 export interface SessionHooks {
   readonly confirmHostKey: ((hostKey: Uint8Array) => Promise<boolean>) | undefined;
-  readonly onStep: (step: CustomerStep) => void;
+  readonly onStep: (step: CustomerMethodStep, facts: StepFacts) => void;
   readonly onHostKeys: (keys: HostKeys) => void;
   /** An address of this machine to connect from; as the system chooses when left out. */
   readonly localAddress?: string;

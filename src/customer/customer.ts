@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { hostKeyId } from '../crypto/identity.ts';
 import { SallyportError } from '../errors.ts';
 import { TRANSACTION_BODY_BYTES_MAX, TRANSACTION_ID_BYTES } from '../limits.ts';
+import { presentFacts } from '../session/method-steps.ts';
 import { decodeReceipt, isContentType } from '../wire/receipt.ts';
 import { type AccountBalance, decodeBalances, decodeHistory, decodeTransferStatus, type History } from './answers.ts';
 import { readCustomerFile, rememberHostKeys } from './customer-file.ts';
@@ -109,7 +110,7 @@ export class Customer extends EventEmitter<CustomerEvents> {
     let mayHaveTakenEffect = false;
     try {
       return await this.#persist(async () => {
-        const answer = await this.#currentSession().transact(request);
+        const answer = await this.#sessionForRequest().transact(request);
         if (answer.kind === 'unanswered') {
           mayHaveTakenEffect ||= answer.sent;
           throw answer.error;
@@ -154,7 +155,7 @@ export class Customer extends EventEmitter<CustomerEvents> {
 
   async #ask(request: QueryRequest, account: string): Promise<Uint8Array> {
     return this.#persist(async () => {
-      const answer = await this.#currentSession().query(request);
+      const answer = await this.#sessionForRequest().query(request);
       if (answer.kind === 'unanswered') throw answer.error;
       if (answer.kind === 'answer') return answer.body;
       if (answer.code === 'TRANSACTION_MALFORMED' && account !== '') {
@@ -216,12 +217,25 @@ export class Customer extends EventEmitter<CustomerEvents> {
     }
   }
 
+  /** A session for what is asked now. One that is not kept says CLOSE behind what was asked in the same turn of the event loop. */
+  #sessionForRequest(): CustomerSession {
+    const session = this.#currentSession();
+    if (this.#options.idleMs === 0) {
+      process.nextTick(() => {
+        if (this.#session === session) this.#retire();
+      });
+    }
+    return session;
+  }
+
   #currentSession(): CustomerSession {
     if (this.#session?.accepting === true) return this.#session;
     this.#retire();
     const session = this.#openSession(this.#identity, {
       confirmHostKey: this.#options.confirmHostKey,
-      onStep: (step) => this.emit('step', step),
+      onStep: (step, facts) => {
+        if (this.listenerCount('step') > 0) this.emit('step', { step, detail: presentFacts(facts) });
+      },
       onHostKeys: (keys) => this.#learnHostKeys(keys),
     });
     this.#session = session;

@@ -213,6 +213,7 @@ class SessionClient implements CustomerSession {
         this.#connection.send(effect.bytes);
         break;
       case 'end':
+      case 'close':
         this.#connection.end();
         break;
       case 'destroy':
@@ -257,7 +258,7 @@ class SessionClient implements CustomerSession {
         this.#answered(effect.ref, effect.answer);
         break;
       case 'step':
-        this.#hooks.onStep({ step: effect.step, detail: effect.detail });
+        this.#hooks.onStep(effect.step, effect.detail);
         break;
       case 'ended':
         this.#finish(this.#abortError ?? this.#errorOf(effect.end));

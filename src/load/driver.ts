@@ -121,7 +121,7 @@ class SessionDriver implements LoadDriver {
     const localAddress = sources.length === 0 ? undefined : sources[this.#sources++ % sources.length]!;
     return openSocketSession(identity, {
       confirmHostKey: undefined,
-      onStep: ({ step }) => times.take(step),
+      onStep: (step) => times.take(step),
       onHostKeys: () => {},
       ...(localAddress === undefined ? {} : { localAddress }),
     });

@@ -24,9 +24,15 @@ export interface ConnectionOptions<State, Event extends AnyEvent, Effect extends
   readonly writeEvents?: { readonly blocked: Event; readonly drained: Event };
 }
 
+/** What may wait for our own work before it is sent: the socket's own limit is of this order, and a large answer fills it alone. */
+const UNSENT_BYTES_MAX = 16_384;
+
+const NOTHING = new Uint8Array(0);
+
 const OWN_KINDS: ReadonlySet<string> = new Set([
   'send',
   'end',
+  'close',
   'destroy',
   'setDeadline',
   'clearDeadline',
@@ -43,7 +49,9 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
   readonly #driver: Driver<State, AnyEvent, AnyEvent>;
   /** Node keeps timers of one length in one list: setting and clearing one is O(1). */
   readonly #timers = new Map<Deadline, NodeJS.Timeout>();
-  #corked = false;
+  /** Said and not yet given to the socket. */
+  #unsent: Uint8Array[] = [];
+  #unsentBytes = 0;
   #flushPlanned = false;
   #ended = false;
 
@@ -96,7 +104,14 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
         this.#send(own.bytes);
         return;
       case 'end':
+        this.#flush();
         socket.end();
+        return;
+      case 'close':
+        this.#flush();
+        // A write that the system did not take whole is followed by its end; mostly there is none.
+        if (socket.writableLength === 0) socket.destroy();
+        else socket.write(NOTHING, () => socket.destroy());
         return;
       case 'destroy':
         this.#clearTimers();
@@ -120,28 +135,32 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
 
   /**
    * Everything sent in one turn of the event loop leaves in one write; and what is said while the machine waits for our own work (keys,
-   * identity), and not for its peer, leaves with what that work brings. A peer that waits for it is not kept waiting: then the machine waits
-   * for the peer.
+   * identity, an answer that is owed), and not for its peer, leaves with what that work brings. A peer that waits for it is not kept waiting:
+   * then the machine waits for the peer.
    */
   #send(bytes: Uint8Array): void {
-    const { socket, writeEvents } = this.#options;
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-    }
-    if (!socket.write(bytes) && writeEvents !== undefined) this.#driver.dispatch(writeEvents.blocked);
+    this.#unsent.push(bytes);
+    this.#unsentBytes += bytes.length;
+    if (this.#unsentBytes >= UNSENT_BYTES_MAX) this.#flush();
   }
 
   #planFlush(): void {
-    if (!this.#corked || this.#flushPlanned) return;
+    if (this.#unsentBytes === 0 || this.#flushPlanned) return;
     this.#flushPlanned = true;
     process.nextTick(() => {
       this.#flushPlanned = false;
-      const { socket } = this.#options;
-      if (!this.#corked || (this.#driver.ownWork && !socket.writableNeedDrain)) return;
-      this.#corked = false;
-      socket.uncork();
+      if (!this.#driver.ownWork) this.#contain(() => this.#flush());
     });
+  }
+
+  #flush(): void {
+    const unsent = this.#unsent;
+    if (unsent.length === 0) return;
+    this.#unsent = [];
+    this.#unsentBytes = 0;
+    const { socket, writeEvents } = this.#options;
+    const taken = socket.write(unsent.length === 1 ? unsent[0]! : Buffer.concat(unsent));
+    if (!taken && writeEvents !== undefined) this.#driver.dispatch(writeEvents.blocked);
   }
 
   #setDeadline(name: Deadline): void {

@@ -5,8 +5,16 @@ import { wipeLeasedSession } from '../session/leased-session.ts';
 import type { QuotaPlace } from './admission/quotas.ts';
 import { OpenSet } from './open-set.ts';
 
+/** A session whose customer came to its second port: what its holder goes on with until it closes it. */
+export interface Claim {
+  /** How logs and events call the session. */
+  readonly id: string;
+  readonly registered: RegisteredLease;
+}
+
 /** A session between its OFFER and its end, by the port it has. */
-export interface RegisteredLease {
+interface RegisteredLease {
+  readonly id: string;
   readonly portLease: PortLease;
   /** The place in the half-open quota, held until the customer's identity is verified. */
   place: QuotaPlace | undefined;
@@ -43,7 +51,7 @@ export class LeaseRegistry {
   open(session: LeasedSession, portLease: PortLease, place: QuotaPlace, leaseMs: number): void {
     const id = idOf(session.terms.sessionId);
     const timer = setTimeout(() => this.#expire(id), leaseMs);
-    this.#leases.set(id, { portLease, place, session, timer });
+    this.#leases.set(id, { id, portLease, place, session, timer });
     this.#open.add(id);
     this.#unclaimed += 1;
   }
@@ -56,33 +64,28 @@ export class LeaseRegistry {
     return this.#at(sessionId, at)?.session?.terms;
   }
 
-  /** Takes the session, once. Its port lease stays with this registry until `close`. */
+  /** Takes the session, once. Its port lease stays with this registry until the claim is closed. */
   take(
     sessionId: Uint8Array,
     at: { readonly lease: PortLease | undefined; readonly port: number },
-  ): LeasedSession | undefined {
+  ): { readonly session: LeasedSession; readonly claim: Claim } | undefined {
     const registered = this.#at(sessionId, at);
     const session = registered?.session;
     if (registered === undefined || session === undefined) return undefined;
     clearTimeout(registered.timer);
     registered.session = undefined;
     this.#unclaimed -= 1;
-    return session;
+    return { session, claim: { id: registered.id, registered } };
   }
 
   /** The customer of this claimed session is who it says it is: no stranger any more, and no longer counted as one. */
-  verified(sessionId: Uint8Array): void {
-    const registered = this.#leases.get(idOf(sessionId));
-    assert(registered !== undefined && registered.session === undefined, 'only a claimed session is verified');
+  verified({ registered }: Claim): void {
     releasePlace(registered);
   }
 
   /** The session is over: its port goes back. */
-  close(sessionId: Uint8Array): void {
-    const id = idOf(sessionId);
-    const registered = this.#leases.get(id);
-    assert(registered !== undefined && registered.session === undefined, 'only a claimed session is closed, once');
-    this.#leases.delete(id);
+  close({ id, registered }: Claim): void {
+    assert(this.#leases.delete(id), 'a claimed session is closed once');
     this.#open.remove(id);
     releasePlace(registered);
     registered.portLease.release();

@@ -15,7 +15,7 @@ import type {
 import { Connection } from './connection.ts';
 import { refusalOf } from './first-port-desk.ts';
 import type { IdentityDesk } from './identity-desk.ts';
-import { idOf, type LeaseRegistry } from './lease-registry.ts';
+import type { Claim, LeaseRegistry } from './lease-registry.ts';
 import { OpenSet } from './open-set.ts';
 import { BROKEN_END, type Report, reportEnd } from './session-report.ts';
 import type { ServerConfiguration } from './settings.ts';
@@ -45,7 +45,7 @@ interface Visit {
   readonly at: { readonly lease: PortLease | undefined; readonly port: number };
   readonly connection: SecondPortConnection;
   /** The session this visit has claimed, until it is closed. */
-  claimed: Uint8Array | undefined;
+  claimed: Claim | undefined;
   session: string | undefined;
   customer: string | undefined;
   transactions: number;
@@ -88,7 +88,7 @@ export class SecondPortDesk {
       number,
       startedMs: performance.now(),
       address: socket.remoteAddress,
-      at: { lease, port: socket.localPort ?? 0 },
+      at: { lease, port: lease?.port ?? socket.localPort ?? 0 },
       connection,
       claimed: undefined,
       session: undefined,
@@ -155,17 +155,17 @@ export class SecondPortDesk {
   }
 
   #takeLease(visit: Visit, sessionId: Uint8Array): void {
-    const session = this.#parts.leases.take(sessionId, visit.at);
-    if (session !== undefined) {
-      visit.claimed = session.terms.sessionId;
-      visit.session = idOf(session.terms.sessionId);
+    const taken = this.#parts.leases.take(sessionId, visit.at);
+    if (taken !== undefined) {
+      visit.claimed = taken.claim;
+      visit.session = taken.claim.id;
       if (visit.at.lease !== undefined) {
         visit.at.lease.claimedBy(visit.connection.socket);
         for (const other of [...this.#neighbours(visit.at.lease)])
           if (other !== visit.connection) other.dispatch({ kind: 'displaced' });
       }
     }
-    visit.connection.dispatch({ kind: 'leaseTaken', session });
+    visit.connection.dispatch({ kind: 'leaseTaken', session: taken?.session });
   }
 
   async #makeKeys(visit: Visit, { job }: Extract<SecondPortEffect, { kind: 'makeKeys' }>): Promise<void> {

@@ -8,7 +8,7 @@ import { LedgerClient, type LedgerEvent } from '../ledger/ledger-client.ts';
 import { CryptoPool, type CryptoPoolGauges } from '../pool/crypto-pool.ts';
 import type { PortGauges } from '../ports/port-table.ts';
 import { SecondPorts } from '../ports/second-ports.ts';
-import type { ServerMethodStep, StepDetail } from '../session/method-steps.ts';
+import { presentFacts, type ServerMethodStep, type StepDetail } from '../session/method-steps.ts';
 import { createSecondPort } from '../session/second-port.ts';
 import { retryDemand } from './admission/puzzle-policy.ts';
 import { Quotas } from './admission/quotas.ts';
@@ -21,7 +21,7 @@ import { LeaseRegistry } from './lease-registry.ts';
 import { isWithin, ProxiedSockets } from './proxied-sockets.ts';
 import { applyReload, firstPortMachine, type Live, quotaLimits, type ReloadReport } from './reload.ts';
 import { SecondPortDesk } from './second-port-desk.ts';
-import type { Failure, Phase } from './session-report.ts';
+import type { Failure, Phase, StatedStep } from './session-report.ts';
 import type { ServerConfiguration } from './settings.ts';
 import { openStateDirectory, type StateDirectory } from './state-directory.ts';
 
@@ -151,7 +151,7 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
       onListenerError: (port, error) => log.error({ event: 'listener-failed', port, reason: error.message }),
     });
     const report = {
-      step: (step: Omit<ServerStep, 'timeMs'>) => this.#step(step),
+      step: (step: StatedStep) => this.#step(step),
       ended: (ended: EndedSession) => this.#end(ended),
       took: (phase: Phase, sinceMs: number) => this.#took(phase, sinceMs),
       failed: (failure: Failure, error: unknown) => logFailure(log, failure, error),
@@ -428,8 +428,9 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     return this.#connections;
   }
 
-  #step(step: Omit<ServerStep, 'timeMs'>): void {
-    if (this.listenerCount('step') > 0) tell(() => this.emit('step', { timeMs: Date.now(), ...step }));
+  #step(step: StatedStep): void {
+    if (this.listenerCount('step') === 0) return;
+    tell(() => this.emit('step', { timeMs: Date.now(), ...step, detail: presentFacts(step.detail) }));
   }
 
   #took(phase: Phase, sinceMs: number): void {

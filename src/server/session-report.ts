@@ -1,5 +1,6 @@
+import type { ServerMethodStep, StepFacts } from '../session/method-steps.ts';
 import type { SessionEnd } from '../session/session-end.ts';
-import type { EndedSession, ServerStep } from './security-server.ts';
+import type { EndedSession } from './security-server.ts';
 
 /**
  * Parts of a session whose time is measured at the server. offer: from the whole HELLO to the signed OFFER; key-exchange: from the claim
@@ -9,9 +10,17 @@ import type { EndedSession, ServerStep } from './security-server.ts';
 export const PHASES = ['offer', 'key-exchange', 'identity', 'commit', 'session'] as const;
 export type Phase = (typeof PHASES)[number];
 
+/** A step as a machine states it; made fit for a person only when somebody looks. */
+export interface StatedStep {
+  readonly connection: number;
+  readonly session: string | undefined;
+  readonly step: ServerMethodStep;
+  readonly detail: StepFacts;
+}
+
 /** Where the desks tell what happens: events, counters and the log hang on it. */
 export interface Report {
-  step(step: Omit<ServerStep, 'timeMs'>): void;
+  step(step: StatedStep): void;
   ended(ended: EndedSession): void;
   /** A phase that came to its end, well or badly; `sinceMs` by performance.now(). */
   took(phase: Phase, sinceMs: number): void;

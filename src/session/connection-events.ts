@@ -26,6 +26,11 @@ export type ConnectionEffect<Deadline extends string> =
    * that can overtake our last word.
    */
   | { readonly kind: 'end' }
+  /**
+   * Send what is owed, then close both directions: for a peer that has said all it may say, so that nothing of it can be left unread. A
+   * `linger` deadline guards a peer that does not read; `lost` comes when it is done.
+   */
+  | { readonly kind: 'close' }
   /** Close at once; every deadline is void. No event of this connection is heard after it. Without a connection, nothing to do. */
   | { readonly kind: 'destroy' }
   /** Absolute, from now; set again it starts anew. How long each one is belongs to configuration (docs/PROTOCOL.md section 5). */

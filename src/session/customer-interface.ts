@@ -83,6 +83,8 @@ export interface CustomerConnected extends CustomerWishes {
   readonly channel: RecordChannel;
   /** Sent, in order; answers come in this order. */
   readonly unanswered: readonly CustomerRequest[];
+  /** CLOSE has left: with the first flight, when the caller wanted no more by then. */
+  readonly closeSent: boolean;
 }
 
 export type CustomerState =
@@ -108,7 +110,7 @@ export type CustomerState =
   | ({ readonly phase: 'awaitingFinished' } & CustomerConnected)
   | ({ readonly phase: 'awaitingAuthResult' } & CustomerConnected)
   | ({ readonly phase: 'ready' } & CustomerConnected)
-  /** CLOSE was sent. */
+  /** The identity was verified and CLOSE was sent. */
   | ({ readonly phase: 'closing' } & CustomerConnected)
   | { readonly phase: 'closed' };
 

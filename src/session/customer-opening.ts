@@ -20,7 +20,6 @@ import type {
   CustomerState,
   CustomerWishes,
 } from './customer-interface.ts';
-import { abbreviate } from './method-steps.ts';
 import { offeredLists } from './negotiate.ts';
 import { checkHostKey, checkOffer, type HostKeyPins } from './offer-check.ts';
 import { PUZZLE_BITS_ACCEPTED_MAX } from './puzzle.ts';
@@ -73,7 +72,7 @@ export function receiveRetry(state: In<'awaitingOffer'>, frame: Frame): Customer
   const { puzzleBits } = decoded.value;
   if (puzzleBits > PUZZLE_BITS_ACCEPTED_MAX)
     return refuse(state, 'BUSY', `the server asked for a puzzle of ${puzzleBits} bits`);
-  const cookie = Uint8Array.from(decoded.value.cookie);
+  const cookie = new Uint8Array(decoded.value.cookie);
   const told = { kind: 'step', step: 'retry-received', detail: { puzzleBits } } as const;
   const waiting = { ...state, hello: { ...state.hello, cookie } };
   if (puzzleBits === 0) {
@@ -101,7 +100,7 @@ export function comeBack(state: In<'solvingPuzzle'>, puzzleSolution: Uint8Array)
 }
 
 export function receiveOffer(context: CustomerContext, state: In<'awaitingOffer'>, frame: Frame): CustomerStep {
-  const offerFrame = Uint8Array.from(frame.bytes);
+  const offerFrame = new Uint8Array(frame.bytes);
   const decoded = decodeOffer(offerFrame.subarray(frame.bytes.length - frame.body.length));
   if (!decoded.ok) return refuse(state, decoded.code, decoded.what);
   const offer = decoded.value;
@@ -112,9 +111,9 @@ export function receiveOffer(context: CustomerContext, state: In<'awaitingOffer'
       step: 'offer-received',
       detail: {
         secondPort: offer.secondPort,
-        g: abbreviate(offer.g),
-        p: abbreviate(offer.p),
-        Ys: abbreviate(offer.publicValue),
+        g: offer.g,
+        p: offer.p,
+        Ys: offer.publicValue,
       },
     },
     // The first port has said all it had to say.

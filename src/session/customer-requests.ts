@@ -70,16 +70,18 @@ export function sendWaiting(state: ConnectedState, before: readonly CustomerEffe
   return closeWhenWanted(sent, effects);
 }
 
-/** CLOSE may travel behind the last request, once the server has verified the identity. */
+/** CLOSE travels behind the last request, in the first flight already when that is the last. */
 function closeWhenWanted(state: ConnectedState, effects: readonly CustomerEffect[]): CustomerStep {
-  if (!state.closeWanted || state.phase !== 'ready') return go(state, ...effects);
+  if (!state.closeWanted || state.closeSent) return go(state, ...effects);
   const { channel, bytes } = sealMessage(state.channel, 'CLOSE', NO_CONTENT);
-  return go(
-    { ...state, phase: 'closing', channel },
-    ...effects,
-    { kind: 'send', bytes },
-    { kind: 'setDeadline', name: 'close' },
-  );
+  const closed = { ...state, channel, closeSent: true };
+  if (closed.phase !== 'ready') return go(closed, ...effects, { kind: 'send', bytes });
+  return go({ ...closed, phase: 'closing' }, ...effects, { kind: 'send', bytes }, ...awaitClose(closed));
+}
+
+/** The server's CLOSE is due once it owes no answer any more. */
+export function awaitClose({ unanswered }: Pick<ConnectedState, 'unanswered'>): CustomerEffect[] {
+  return unanswered.length === 0 ? [{ kind: 'setDeadline', name: 'close' }] : [];
 }
 
 function encodeRequest(request: CustomerRequest): Uint8Array {
@@ -135,6 +137,7 @@ function receiveAnswer(
     ...(answer.kind === 'receipt' ? [receiptStep(answer)] : []),
     { kind: 'answered', ref: request.ref, answer },
     rest.length > 0 ? { kind: 'setDeadline', name: 'answer' } : { kind: 'clearDeadline', name: 'answer' },
+    ...(state.phase === 'closing' ? awaitClose({ unanswered: rest }) : []),
   );
 }
 

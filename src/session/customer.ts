@@ -43,9 +43,8 @@ import {
   verify,
   wishesOf,
 } from './customer-opening.ts';
-import { type ConnectedState, receiveMessage, sendWaiting, takeRequest } from './customer-requests.ts';
+import { awaitClose, type ConnectedState, receiveMessage, sendWaiting, takeRequest } from './customer-requests.ts';
 import type { Expectation, Machine } from './machine.ts';
-import { abbreviate } from './method-steps.ts';
 import { openChannel, openMessage, sealMessage } from './record-channel.ts';
 
 export type CustomerMachine = Machine<CustomerState, CustomerEvent, CustomerEffect>;
@@ -160,7 +159,7 @@ function takeKeys(state: In<'joining'>, result: CustomerKeys): CustomerStep {
   return joinWhenReady({ ...state, made: { customerKeyFrame, publicValue, keys } });
 }
 
-/** Both the connection and the keys are there: CUSTOMER_KEY, AUTH and the first requests leave in one flight. */
+/** Both the connection and the keys are there: CUSTOMER_KEY, AUTH, the first requests, and CLOSE if it is wanted, leave in one flight. */
 function joinWhenReady(state: In<'joining'>): CustomerStep {
   const { connected, made, identity, suite } = state;
   if (!connected || made === undefined) return go(state);
@@ -169,9 +168,10 @@ function joinWhenReady(state: In<'joining'>): CustomerStep {
   auth.fill(0);
   const fields = identity.profile.length;
   wipeIdentity(identity);
-  return sendWaiting({ phase: 'awaitingFinished', ...wishesOf(state), channel: sealed.channel, unanswered: [] }, [
+  const connectedState = { ...wishesOf(state), channel: sealed.channel, unanswered: [], closeSent: false };
+  return sendWaiting({ phase: 'awaitingFinished', ...connectedState }, [
     { kind: 'send', bytes: made.customerKeyFrame },
-    { kind: 'step', step: 'customer-value-sent', detail: { Yc: abbreviate(made.publicValue) } },
+    { kind: 'step', step: 'customer-value-sent', detail: { Yc: made.publicValue } },
     { kind: 'step', step: 'shared-value-made', detail: {} },
     { kind: 'step', step: 'keys-made', detail: { aead: suite.aead } },
     { kind: 'send', bytes: sealed.bytes },
@@ -211,11 +211,14 @@ function receiveAuthResult(state: In<'awaitingAuthResult'>, message: InnerMessag
   const verified = decodeAuthResult(message.content);
   if (!verified.ok) return refuse(state, verified.code, verified.what);
   if (!verified.value) return obey(notLookedAt(state), { code: 'AUTH_FAILED', retryAfterMs: 0 });
-  return sendWaiting({ ...state, phase: 'ready' }, [
+  const effects: CustomerEffect[] = [
     { kind: 'clearDeadline', name: 'ready' },
     { kind: 'step', step: 'identity-verified', detail: {} },
     { kind: 'ready' },
-  ]);
+  ];
+  return state.closeSent
+    ? go({ ...state, phase: 'closing' }, ...effects, ...awaitClose(state))
+    : sendWaiting({ ...state, phase: 'ready' }, effects);
 }
 
 /**
@@ -231,6 +234,8 @@ function wantClose(state: OpenCustomer): CustomerStep {
   switch (wanted.phase) {
     case 'idle':
       return finish(wanted, { kind: 'cancelled', phase: wanted.phase });
+    case 'awaitingFinished':
+    case 'awaitingAuthResult':
     case 'ready':
       return sendWaiting(wanted);
     default:

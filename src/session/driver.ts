@@ -35,8 +35,13 @@ export class Driver<State, Event extends { readonly kind: string }, Effect> {
     return this.#state;
   }
 
-  /** Whether the machine waits for something of our own, and not for its peer. */
+  /** Whether the machine waits for something of our own, and not for its peer: what it has said meanwhile can wait for that too. */
   get ownWork(): boolean {
+    const { kind } = this.#machine.expects(this.#state);
+    return kind === 'pause' || kind === 'nothing';
+  }
+
+  get #paused(): boolean {
     return this.#machine.expects(this.#state).kind === 'pause';
   }
 
@@ -50,11 +55,11 @@ export class Driver<State, Event extends { readonly kind: string }, Effect> {
 
   /** Bytes from the socket; they must not be changed afterwards. */
   receive(bytes: Uint8Array): void {
-    const unwanted = this.ownWork;
+    const unwanted = this.#paused;
     this.#reader.push(bytes);
     this.#run();
     // A pause is asked for when bytes come that nobody wants yet, not before: most peers send nothing more, and a pause is two system calls.
-    if (unwanted && this.#reading && this.ownWork) {
+    if (unwanted && this.#reading && this.#paused) {
       this.#reading = false;
       this.#perform({ kind: 'pauseReading' });
     }
@@ -85,7 +90,7 @@ export class Driver<State, Event extends { readonly kind: string }, Effect> {
     } finally {
       this.#running = false;
     }
-    if (!this.#reading && !this.ownWork) {
+    if (!this.#reading && !this.#paused) {
       this.#reading = true;
       this.#perform({ kind: 'resumeReading' });
     }

@@ -24,7 +24,6 @@ import type {
   SecondPortLease,
 } from './first-port-interface.ts';
 import type { Expectation, Machine, Step } from './machine.ts';
-import { abbreviate } from './method-steps.ts';
 import { chooseSuite } from './negotiate.ts';
 import type { SessionEnd } from './session-end.ts';
 import { joinTranscript } from './transcript.ts';
@@ -124,7 +123,7 @@ function step(context: FirstPortContext, state: FirstPortState, event: FirstPort
 function receiveHello(context: FirstPortContext, frame: Frame): FirstPortStep {
   const before: Open = { phase: 'awaitingHello' };
   // Kept until the offer is made: a copy, so that the socket's buffer is not.
-  const helloFrame = Uint8Array.from(frame.bytes);
+  const helloFrame = new Uint8Array(frame.bytes);
   const decoded = decodeHello(helloFrame.subarray(frame.bytes.length - frame.body.length));
   if (!decoded.ok) return alert(before, decoded.code, decoded.what);
   const hello = decoded.value;
@@ -146,11 +145,15 @@ function takeVerdict(state: In<'awaitingAdmission'>, verdict: AdmissionVerdict):
     case 'retry':
       // A customer is asked at most once a session: one that comes with a cookie has been.
       if (state.hello.cookie.length > 0) return alert(state, 'BUSY', 'load, after a retry');
-      return linger({ kind: 'retryAsked' }, encodeRetry({ puzzleBits: verdict.puzzleBits, cookie: verdict.cookie }), {
-        kind: 'step',
-        step: 'retry-sent',
-        detail: { puzzleBits: verdict.puzzleBits },
-      });
+      return answerAndClose(
+        { kind: 'retryAsked' },
+        encodeRetry({ puzzleBits: verdict.puzzleBits, cookie: verdict.cookie }),
+        {
+          kind: 'step',
+          step: 'retry-sent',
+          detail: { puzzleBits: verdict.puzzleBits },
+        },
+      );
     case 'refused':
       return alert(state, verdict.code, 'not admitted', undefined, verdict.retryAfterMs);
   }
@@ -203,7 +206,7 @@ function sendOffer(state: In<'awaitingOffer'>, made: Extract<FirstPortEvent, { k
     terms: {
       sessionId: lease.sessionId,
       leaseToken: lease.leaseToken,
-      claimCommitment: Uint8Array.from(hello.claimCommitment),
+      claimCommitment: new Uint8Array(hello.claimCommitment),
     },
     suite,
     transcript: joinTranscript(state.helloFrame, made.offerFrame),
@@ -211,7 +214,7 @@ function sendOffer(state: In<'awaitingOffer'>, made: Extract<FirstPortEvent, { k
     exponent: made.exponent,
     kemSecret: made.kemSecret,
   };
-  const closing = linger({ kind: 'offered' }, made.offerFrame, offerSentStep(lease, suite, made.publicValue));
+  const closing = answerAndClose({ kind: 'offered' }, made.offerFrame, offerSentStep(lease, suite, made.publicValue));
   return { state: closing.state, effects: [{ kind: 'openLease', lease, session }, ...closing.effects] };
 }
 
@@ -220,9 +223,9 @@ function offerSentStep(lease: SecondPortLease, suite: Suite, publicValue: Uint8A
   const detail = {
     secondPort: lease.secondPort,
     ...suite,
-    g: abbreviate(Uint8Array.of(group.g)),
-    p: abbreviate(group.p()),
-    Ys: abbreviate(publicValue),
+    g: Uint8Array.of(group.g),
+    p: group.p(),
+    Ys: publicValue,
   };
   return { kind: 'step', step: 'offer-sent', detail };
 }
@@ -242,15 +245,14 @@ function tooLate(state: FirstPortState, made: Extract<FirstPortEvent, { kind: 'o
   return go(state);
 }
 
-/** Says one word and waits for the peer to read it. */
-function linger(end: SessionEnd<FirstPortPhase>, bytes: Uint8Array, ...shown: FirstPortEffect[]): FirstPortStep {
-  return go(
-    { phase: 'lingering', end },
-    { kind: 'send', bytes },
-    ...shown,
-    { kind: 'end' },
-    { kind: 'setDeadline', name: 'linger' },
-  );
+/** Answers a HELLO that was in order, behind which the customer may send nothing, and closes. */
+function answerAndClose(end: SessionEnd<FirstPortPhase>, bytes: Uint8Array, shown: FirstPortEffect): FirstPortStep {
+  return linger(end, bytes, shown, { kind: 'close' });
+}
+
+/** Says one word, and waits until the peer has read it or the linger time is over. */
+function linger(end: SessionEnd<FirstPortPhase>, bytes: Uint8Array, ...then: FirstPortEffect[]): FirstPortStep {
+  return go({ phase: 'lingering', end }, { kind: 'send', bytes }, ...then, { kind: 'setDeadline', name: 'linger' });
 }
 
 function alert(
@@ -261,7 +263,8 @@ function alert(
   retryAfterMs = 0,
 ): FirstPortStep {
   const mayRetry = code === 'BUSY' || code === 'SHUTDOWN';
-  return linger(end, encodeAlertFrame({ code, retryAfterMs: mayRetry ? retryAfterMs : 0 }), ...givenBack(state));
+  const word = encodeAlertFrame({ code, retryAfterMs: mayRetry ? retryAfterMs : 0 });
+  return linger(end, word, ...givenBack(state), { kind: 'end' });
 }
 
 /** Ends without a word: nobody is left to hear it. */

@@ -40,13 +40,23 @@ export type StepDetail = Readonly<Record<string, string | number>>;
 export interface StepEffect<Name extends string> {
   readonly kind: 'step';
   readonly step: Name;
-  readonly detail: StepDetail;
+  readonly detail: StepFacts;
+}
+
+/** What a step is about, for a machine to state: public values as they are. */
+export type StepFacts = Readonly<Record<string, string | number | Uint8Array>>;
+
+/** The same for a person or a log. */
+export function presentFacts(facts: StepFacts): StepDetail {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, fact]) => [name, fact instanceof Uint8Array ? abbreviate(fact) : fact]),
+  );
 }
 
 const SHOWN_BYTES = 4;
 
 /** A public value for a person: its first and last bytes and its length. Never called with a secret. */
-export function abbreviate(bytes: Uint8Array): string {
+function abbreviate(bytes: Uint8Array): string {
   const hex = (part: Uint8Array): string => Buffer.from(part).toString('hex');
   if (bytes.length <= 2 * SHOWN_BYTES) return hex(bytes);
   return `${hex(bytes.subarray(0, SHOWN_BYTES))}…${hex(bytes.subarray(-SHOWN_BYTES))} (${bytes.length} bytes)`;

@@ -36,13 +36,14 @@ export function alert(
   return linger(channel, [{ kind: 'send', bytes }], end);
 }
 
-/** Our CLOSE, and the end. */
+/** Our CLOSE, and the end: at once when the customer has said its own, after which it may send nothing. */
 export function close(channel: RecordChannel, before: readonly SecondPortEffect[], end: SecondPortEnd): SecondPortStep {
   const { bytes } = sealMessage(channel, 'CLOSE', NO_CONTENT);
   return linger(
     channel,
     [...before, { kind: 'send', bytes }, { kind: 'step', step: 'closed', detail: { reason: end.kind } }],
     end,
+    end.kind === 'completed' ? 'close' : 'end',
   );
 }
 
@@ -57,7 +58,8 @@ function linger(
   channel: RecordChannel | undefined,
   effects: readonly SecondPortEffect[],
   end: SecondPortEnd,
+  how: 'end' | 'close' = 'end',
 ): SecondPortStep {
   if (channel !== undefined) wipeChannel(channel);
-  return go({ phase: 'lingering', end }, ...effects, { kind: 'end' }, { kind: 'setDeadline', name: 'linger' });
+  return go({ phase: 'lingering', end }, ...effects, { kind: how }, { kind: 'setDeadline', name: 'linger' });
 }

@@ -16,7 +16,6 @@ import type { Frame } from '../wire/frame.ts';
 import { isRightClaim } from './claim.ts';
 import { type LeasedSession, wipeLeasedSession } from './leased-session.ts';
 import type { Expectation, Machine } from './machine.ts';
-import { abbreviate } from './method-steps.ts';
 import { openChannel, openMessage, sealMessage } from './record-channel.ts';
 import { alert, close, drop, go, type SecondPortStep } from './second-port-ending.ts';
 import type {
@@ -153,7 +152,7 @@ function receiveFrame(state: Open, frame: Frame): SecondPortStep {
 
 function receiveCustomerKey(state: In<'awaitingCustomerKey'>, frame: Frame): SecondPortStep {
   // Part of the transcript: a copy, so that the socket's buffer is not kept.
-  const bytes = Uint8Array.from(frame.bytes);
+  const bytes = new Uint8Array(frame.bytes);
   const decoded = decodeCustomerKey(bytes.subarray(frame.bytes.length - frame.body.length));
   if (!decoded.ok) return alert(state, decoded.code, decoded.what);
   return go(
@@ -169,8 +168,8 @@ function takeSession(state: In<'awaitingSession'>, session: LeasedSession | unde
   const { suite, exponent, publicValue, kemSecret } = session;
   return go(
     { phase: 'awaitingKeys', sessionId: customerKey.sessionId, aead: suite.aead },
-    { kind: 'step', step: 'claim-accepted', detail: { session: abbreviate(customerKey.sessionId) } },
-    { kind: 'step', step: 'customer-value-received', detail: { Yc: abbreviate(customerKey.publicValue) } },
+    { kind: 'step', step: 'claim-accepted', detail: { session: customerKey.sessionId } },
+    { kind: 'step', step: 'customer-value-received', detail: { Yc: customerKey.publicValue } },
     {
       kind: 'makeKeys',
       job: {

@@ -105,7 +105,7 @@ function ask(
   id: Uint8Array,
   bytes: number,
 ): { readonly state: ServingState; readonly ref: number; readonly effects: readonly SecondPortEffect[] } {
-  const request: UnansweredRequest = { kind, id: Uint8Array.from(id), bytes, answer: undefined };
+  const request: UnansweredRequest = { kind, id: new Uint8Array(id), bytes, answer: undefined };
   return {
     ref: state.firstRef + state.unanswered.length,
     state: {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   Customer,
   type CustomerIdentity,
+  type CustomerOptions,
   type CustomerPolicy,
   DEFAULT_POLICY,
   verifyReceipt,
@@ -44,6 +45,7 @@ function customerOf(
   server: PeerServer,
   changes: Partial<CustomerIdentity> = {},
   policy: Partial<CustomerPolicy> = {},
+  options: CustomerOptions = {},
 ): Customer {
   const customer = new Customer(
     {
@@ -55,7 +57,7 @@ function customerOf(
       policy: { ...DEFAULT_POLICY, groups: ['ffdhe2048'], ...policy },
       ...changes,
     },
-    { retryForMs: 0 },
+    { retryForMs: 0, ...options },
   );
   customers.push(customer);
   return customer;
@@ -75,6 +77,12 @@ describe('the product’s customer at a stranger’s server', () => {
       }
     },
   );
+
+  it('pays and says CLOSE in its first flight', async () => {
+    const server = await serve();
+    expect(await customerOf(server, {}, {}, { idleMs: 0 }).pay(PAYMENT)).toMatchObject({ status: 'committed' });
+    await expect.poll(() => server.steps.at(-1)).toBe('CLOSE sent');
+  });
 
   it.each([0, 8])('comes back with its cookie when asked, and solves a puzzle of %i bits', async (puzzleBits) => {
     const server = await serve({ retry: { puzzleBits } });

@@ -60,6 +60,16 @@ export class End {
     for (const end of [this, this.other]) end.#arrive({ kind: 'reset' });
   }
 
+  /** FIN behind what was sent, and nothing more is heard. */
+  close(): void {
+    this.end();
+    this.#network.later(() => {
+      if (this.#gone) return;
+      this.#gone = true;
+      this.ears?.lost();
+    });
+  }
+
   get alive(): boolean {
     return !this.#gone;
   }

@@ -162,6 +162,10 @@ export class ServerModel {
         deadlines.voidAll();
         end.end();
         return true;
+      case 'close':
+        deadlines.voidAll();
+        end.close();
+        return true;
       case 'destroy':
         deadlines.voidAll();
         end.destroy();

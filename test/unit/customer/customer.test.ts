@@ -169,6 +169,29 @@ describe('a customer', () => {
     expect(server.opened).toBe(2);
   });
 
+  it('that keeps no session closes it with what was asked for in one turn, and opens another for the next', async () => {
+    const server = new FakeServer();
+    await using customer = server.customer({ idleMs: 0 });
+    const both = [customer.pay(PAYMENT), customer.pay(PAYMENT)];
+    await Promise.resolve();
+    expect([server.opened, server.closed]).toEqual([1, 0]);
+    await new Promise((turn) => setImmediate(turn));
+    expect([server.opened, server.closed]).toEqual([1, 1]);
+    await Promise.all(both);
+    await customer.pay(PAYMENT);
+    expect(server.opened).toBe(2);
+  });
+
+  it('that keeps no session asks again all the same', async () => {
+    const server = new FakeServer((request, attempt) =>
+      attempt === 1 ? unanswered('TRUNCATED', true) : receiptFor(request),
+    );
+    await using customer = server.customer({ idleMs: 0 });
+    await customer.pay(PAYMENT);
+    expect(server.opened).toBe(2);
+    expect(new Set(idsOf(server)).size).toBe(1);
+  });
+
   it('asks again with the same id, on a new session, until there is a receipt', async () => {
     const server = new FakeServer((request, attempt) => {
       if (attempt === 1) return unanswered('TRUNCATED', true);

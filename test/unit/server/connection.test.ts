@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, describe, expect, it } from 'vitest';
 import { Connection } from '../../../src/server/connection.ts';
 import type { ConnectionEffect } from '../../../src/session/connection-events.ts';
-import type { Machine } from '../../../src/session/machine.ts';
+import type { Expectation, Machine } from '../../../src/session/machine.ts';
 import { encodeHeader } from '../../../src/wire/frame.ts';
 
 /** A machine of a test: told what to do by the event's name, over a real socket. */
@@ -26,7 +26,10 @@ async function socketPair(): Promise<{ here: Socket; peer: Socket }> {
   return { here, peer };
 }
 
-async function connectionThat(behave: Behaviour) {
+async function connectionThat(
+  behave: Behaviour,
+  expects: () => Expectation = () => ({ kind: 'frames', types: ['HELLO'] }),
+) {
   const { here, peer } = await socketPair();
   const heard: string[] = [];
   const broken: unknown[] = [];
@@ -37,7 +40,7 @@ async function connectionThat(behave: Behaviour) {
       heard.push(event.name === undefined ? event.kind : `${event.kind} ${event.name}`);
       return { state: null, effects: behave(event) };
     },
-    expects: () => ({ kind: 'frames', types: ['HELLO'] }),
+    expects,
   };
   const connection = new Connection<null, Event, Effect, 'short' | 'long'>({
     socket: here,
@@ -154,6 +157,44 @@ describe('a connection', () => {
     all.connection.dispatch({ kind: 'say' });
     await expect.poll(() => pieces.join('')).toBe('abcdabcd');
     expect(pieces).toHaveLength(1);
+  });
+
+  it('closes when all that was said has left: the peer gets it whole, and then the end', async () => {
+    for (const size of [100, 8 << 20]) {
+      const all = await connectionThat(({ kind }) =>
+        kind === 'say' ? [{ kind: 'send', bytes: new Uint8Array(size) }, { kind: 'close' }] : [],
+      );
+      let received = 0;
+      const ended = once(all.peer, 'end');
+      all.connection.dispatch({ kind: 'say' });
+      // What one write cannot take waits for the peer; until then the socket stays open.
+      expect(all.here.destroyed).toBe(size === 100);
+      all.peer.on('data', (bytes) => {
+        received += bytes.length;
+      });
+      await ended;
+      expect(received).toBe(size);
+      await expect.poll(() => all.heard.at(-1)).toBe('lost');
+    }
+  });
+
+  it('keeps what it said while its machine works for itself, and sends it with what comes of that', async () => {
+    const expectation: { kind: Expectation['kind'] } = { kind: 'pause' };
+    const all = await connectionThat(
+      ({ kind }) => (kind === 'say' ? [{ kind: 'send', bytes: Buffer.from('ab') }] : []),
+      () => expectation as Expectation,
+    );
+    const pieces: string[] = [];
+    all.peer.on('data', (bytes) => pieces.push(String(bytes)));
+    for (const kind of ['pause', 'nothing'] as const) {
+      expectation.kind = kind;
+      all.connection.dispatch({ kind: 'say' });
+      await new Promise((turn) => setImmediate(turn));
+      expect(all.here.bytesWritten).toBe(0);
+    }
+    expectation.kind = 'ignore';
+    all.connection.dispatch({ kind: 'say' });
+    await expect.poll(() => pieces).toEqual(['ababab']);
   });
 
   it('tells its machine when the peer does not read, and when it has read again', async () => {

@@ -124,7 +124,12 @@ class Bench {
 
   /** Up to the flight of the second port, with keys that the test knows. */
   join(): this {
-    this.begin().offer(signed(this, {}));
+    return this.begin().move();
+  }
+
+  /** From HELLO to the same. */
+  move(): this {
+    this.offer(signed(this, {}));
     const asked = this.effects.find((effect) => effect.kind === 'makeKeys')!;
     this.step({ kind: 'connected' });
     return this.step({
@@ -490,6 +495,36 @@ describe('requests', () => {
     expect(bench.step({ kind: 'request', request: payment(2) }).answersOf(2)).toEqual([
       { kind: 'unanswered', sent: false },
     ]);
+  });
+
+  it('take CLOSE along in the first flight when nothing more is wanted by then', () => {
+    const bench = new Bench()
+      .begin()
+      .step({ kind: 'request', request: payment(1) })
+      .step({ kind: 'close' })
+      .move();
+    expect(bench.heard).toEqual(['AUTH', 'TRANSACTION', 'CLOSE']);
+    bench.say('FINISHED', bench.keys.serverFinished).say('AUTH_RESULT', Uint8Array.of(0));
+    // An answer is owed: its deadline runs, and that of CLOSE not yet.
+    expect(bench.effects).not.toContainEqual({ kind: 'setDeadline', name: 'close' });
+    bench.say('RECEIPT', receiptOf(1));
+    expect(bench.effects).toContainEqual({ kind: 'setDeadline', name: 'close' });
+    expect(bench.answersOf(1)).toMatchObject([{ kind: 'receipt' }]);
+    bench.say('CLOSE', NONE);
+    expect(bench.end).toEqual({ kind: 'completed' });
+  });
+
+  it('take CLOSE along while the server has not answered yet, once', () => {
+    const bench = new Bench()
+      .join()
+      .step({ kind: 'request', request: payment(1) })
+      .step({ kind: 'close' })
+      .step({ kind: 'close' });
+    expect(bench.heard).toEqual(['AUTH', 'TRANSACTION', 'CLOSE']);
+    bench.say('FINISHED', bench.keys.serverFinished).say('AUTH_RESULT', Uint8Array.of(9));
+    // It was not looked at: the outcome is known.
+    expect(bench.answersOf(1)).toEqual([{ kind: 'unanswered', sent: false }]);
+    expect(bench.end).toMatchObject({ kind: 'alertReceived', code: 'AUTH_FAILED' });
   });
 
   it('that are owed make CLOSE a lie', () => {

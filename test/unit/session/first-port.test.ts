@@ -82,7 +82,7 @@ describe('the first port', () => {
     expect(bench.kinds).toEqual(['clearDeadline', 'step', 'admit']);
     expect(bench.step({ kind: 'admission', verdict: { kind: 'admitted' } }).kinds).toEqual(['lease']);
     expect(bench.step({ kind: 'leased', lease: LEASE }).kinds).toEqual(['makeOffer']);
-    expect(bench.step(MADE()).kinds).toEqual(['openLease', 'send', 'step', 'end', 'setDeadline']);
+    expect(bench.step(MADE()).kinds).toEqual(['openLease', 'send', 'step', 'close', 'setDeadline']);
     expect(bench.step({ kind: 'end' }).kinds).toEqual(['destroy', 'ended']);
     expect(bench.effects.at(-1)).toEqual({ kind: 'ended', end: { kind: 'offered' } });
   });

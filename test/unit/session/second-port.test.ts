@@ -362,7 +362,7 @@ describe('the end', () => {
     bench.step({ kind: 'end' }).step(receiptOf(0));
     expect(bench.sent.slice(2)).toEqual(['RECEIPT', 'CLOSE']);
     expect(bench.end).toEqual({ kind: 'completed' });
-    expect(bench.kinds.slice(-2)).toEqual(['end', 'setDeadline']);
+    expect(bench.kinds.slice(-2)).toEqual(['close', 'setDeadline']);
     expect(bench.step({ kind: 'lost' }).kinds).toEqual(['destroy', 'ended']);
     expect(bench.keys.server.key.every((byte) => byte === 0)).toBe(true);
   });
