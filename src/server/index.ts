@@ -7,12 +7,12 @@ export type { Plan, Processor, ProcessorAnswer, ProcessorContext, TransferPlan }
 export type { LedgerService } from '../ledger/service.ts';
 export type { TransferOutcome, TransferRequest } from '../ledger/transfers.ts';
 export { resolveConfiguration } from './configuration.ts';
-export {
-  type EndedSession,
-  SecurityServer,
-  type SecurityServerEvents,
-  type SecurityServerGauges,
-  type SecurityServerOptions,
-  type ServerStep,
-} from './security-server.ts';
+export { SecurityServer } from './security-server.ts';
+export type {
+  EndedSession,
+  SecurityServerEvents,
+  SecurityServerGauges,
+  SecurityServerOptions,
+  ServerStep,
+} from './security-server-interface.ts';
 export type { ServerConfiguration } from './settings.ts';

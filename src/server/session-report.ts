@@ -1,6 +1,6 @@
 import type { ServerMethodStep, StepFacts } from '../session/method-steps.ts';
 import type { SessionEnd } from '../session/session-end.ts';
-import type { EndedSession } from './security-server.ts';
+import type { EndedSession } from './security-server-interface.ts';
 
 /**
  * Parts of a session whose time is measured at the server. offer: from the whole HELLO to the signed OFFER; key-exchange: from the claim

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { SecurityServer, SecurityServerGauges } from '../security-server.ts';
+import type { SecurityServer } from '../security-server.ts';
+import type { SecurityServerGauges } from '../security-server-interface.ts';
 import type { Phase } from '../session-report.ts';
 import { readVersion } from './version.ts';
 

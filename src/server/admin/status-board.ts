@@ -1,5 +1,5 @@
 import { type ELDHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import type { EndedSession } from '../security-server.ts';
+import type { EndedSession } from '../security-server-interface.ts';
 import { LatencyWindow, type PhaseLatency } from './latency-window.ts';
 import type { ObservedServer } from './metrics.ts';
 import { readVersion } from './version.ts';
