@@ -57,12 +57,13 @@ export function sealRecord(
 ): Uint8Array {
   assert(type >= 1 && type <= 0xff, 'an inner type is a byte that is not zero');
   assert(header.length === RECORD_HEADER_BYTES, 'a header has 4 bytes');
-  const record = new Uint8Array(RECORD_HEADER_BYTES + sealedBytes(content.length));
+  const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + sealedBytes(content.length));
   record.set(header);
   // The plaintext stands where the ciphertext will, so that no copy of it is left behind.
   const plaintext = record.subarray(RECORD_HEADER_BYTES, record.length - TAG_BYTES);
   plaintext.set(content);
   plaintext[content.length] = type;
+  plaintext.fill(0, content.length + 1);
   const nonce = nonceOf(keys.iv, sequence);
   const cipher = createCipheriv(OPENSSL_NAMES[aead] as 'aes-256-gcm', keys.key, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(header, { plaintextLength: plaintext.length });
@@ -105,7 +106,7 @@ function unpad(plaintext: Uint8Array): OpenedRecord {
 /** RFC 8446 §5.3, with 8 bytes of sequence number. */
 function nonceOf(iv: Uint8Array, sequence: number): Uint8Array {
   assert(Number.isInteger(sequence) && sequence >= 0 && sequence < RECORDS_MAX, 'a session has at most 65,536 records');
-  const nonce = Uint8Array.from(iv);
+  const nonce = new Uint8Array(iv);
   // Sequence numbers stay below 2^16, so only the last two of the eight bytes can differ from the iv's.
   nonce[10]! ^= sequence >>> 8;
   nonce[11]! ^= sequence & 0xff;

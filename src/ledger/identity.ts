@@ -68,12 +68,8 @@ const CREDENTIAL_LABEL = Buffer.from('sallyport/1 credential\0', 'latin1');
  */
 function fieldDigest(mac: Mac, pepper: Uint8Array, customerId: string, field: ProfileField): Uint8Array {
   const { tag, value } = field;
-  const head = Buffer.concat([FIELD_LABEL, prefixed(customerId), prefixed(tag)]);
-  const message = new Uint8Array(head.length + 2 + value.length);
-  message.set(head);
-  message[head.length] = value.length >>> 8;
-  message[head.length + 1] = value.length & 0xff;
-  message.set(value, head.length + 2);
+  const valueLength = Uint8Array.of(value.length >>> 8, value.length & 0xff);
+  const message = Buffer.concat([FIELD_LABEL, prefixed(customerId), prefixed(tag), valueLength, value]);
   return wipingMac(mac, pepper, message);
 }
 

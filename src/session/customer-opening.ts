@@ -23,7 +23,7 @@ import type {
 import { offeredLists } from './negotiate.ts';
 import { checkHostKey, checkOffer, type HostKeyPins } from './offer-check.ts';
 import { PUZZLE_BITS_ACCEPTED_MAX } from './puzzle.ts';
-import { joinTranscript } from './transcript.ts';
+import { joinTranscript, keep } from './transcript.ts';
 
 export interface CustomerContext {
   /** For the claim's commitment. */
@@ -100,7 +100,7 @@ export function comeBack(state: In<'solvingPuzzle'>, puzzleSolution: Uint8Array)
 }
 
 export function receiveOffer(context: CustomerContext, state: In<'awaitingOffer'>, frame: Frame): CustomerStep {
-  const offerFrame = new Uint8Array(frame.bytes);
+  const offerFrame = keep(frame.bytes);
   const decoded = decodeOffer(offerFrame.subarray(frame.bytes.length - frame.body.length));
   if (!decoded.ok) return refuse(state, decoded.code, decoded.what);
   const offer = decoded.value;

@@ -6,7 +6,7 @@
  * ```
  */
 
-import { GROUPS } from '../crypto/groups.ts';
+import { GROUPS, type Group, type GroupName } from '../crypto/groups.ts';
 import { KEM_CIPHERTEXT_BYTES } from '../crypto/kem.ts';
 import { AEAD_IDS, groupId, KEM_IDS, type Suite, type SuitePolicy } from '../crypto/suite.ts';
 import type { AlertCode } from '../errors.ts';
@@ -26,7 +26,11 @@ import type {
 import type { Expectation, Machine, Step } from './machine.ts';
 import { chooseSuite } from './negotiate.ts';
 import type { SessionEnd } from './session-end.ts';
+<<<<<<< HEAD
 import { joinTranscript } from './transcript.ts';
+=======
+import { keep } from './transcript.ts';
+>>>>>>> d8fc448 (Fewer buffers for each session: constants of a group once, records in Node's pool, a frame that came alone is not copied)
 
 export interface FirstPortContext {
   /** What the server accepts, in its order of preference. */
@@ -37,12 +41,26 @@ export interface FirstPortContext {
   readonly nextHostKey?: Uint8Array | undefined;
 }
 
+type PublicNumbers = Readonly<Record<'g' | 'p' | 'publicValue', Uint8Array>>;
 type FirstPortStep = Step<FirstPortState, FirstPortEffect>;
 type Closing = Extract<FirstPortState, { phase: 'lingering' | 'closed' }>;
 type Open = Exclude<FirstPortState, Closing>;
 type In<Phase extends FirstPortPhase> = Extract<FirstPortState, { phase: Phase }>;
 
 const NO_KEY = new Uint8Array(0);
+/** What the pool fills in, and constants of a group: read only, so that one of each serves every session. */
+const NO_SIGNATURE = new Uint8Array(SIGNATURE_BYTES);
+const NO_CIPHERTEXT = new Uint8Array(KEM_CIPHERTEXT_BYTES);
+const numbersOf = (group: Group): PublicNumbers => ({
+  g: Uint8Array.of(group.g),
+  p: group.p(),
+  publicValue: new Uint8Array(group.byteLength),
+});
+const PUBLIC_NUMBERS = {
+  ffdhe2048: numbersOf(GROUPS.ffdhe2048),
+  ffdhe3072: numbersOf(GROUPS.ffdhe3072),
+  ffdhe4096: numbersOf(GROUPS.ffdhe4096),
+} as const satisfies Record<GroupName, PublicNumbers>;
 
 export type FirstPortMachine = Machine<FirstPortState, FirstPortEvent, FirstPortEffect>;
 
@@ -122,8 +140,7 @@ function step(context: FirstPortContext, state: FirstPortState, event: FirstPort
 
 function receiveHello(context: FirstPortContext, frame: Frame): FirstPortStep {
   const before: Open = { phase: 'awaitingHello' };
-  // Kept until the offer is made: a copy, so that the socket's buffer is not.
-  const helloFrame = new Uint8Array(frame.bytes);
+  const helloFrame = keep(frame.bytes);
   const decoded = decodeHello(helloFrame.subarray(frame.bytes.length - frame.body.length));
   if (!decoded.ok) return alert(before, decoded.code, decoded.what);
   const hello = decoded.value;
@@ -161,7 +178,6 @@ function takeVerdict(state: In<'awaitingAdmission'>, verdict: AdmissionVerdict):
 
 function makeOffer(context: FirstPortContext, state: In<'awaitingLease'>, lease: SecondPortLease): FirstPortStep {
   const { suite, hello, helloFrame } = state;
-  const group = GROUPS[suite.group];
   const withKem = suite.kem !== 'none';
   const offer = {
     serverRandom: lease.serverRandom,
@@ -174,12 +190,9 @@ function makeOffer(context: FirstPortContext, state: In<'awaitingLease'>, lease:
     secondHost: lease.secondHost,
     leaseMs: lease.leaseMs,
     leaseToken: lease.leaseToken,
-    g: Uint8Array.of(group.g),
-    p: group.p(),
-    // The pool fills these three in.
-    publicValue: new Uint8Array(group.byteLength),
-    kemCiphertext: new Uint8Array(withKem ? KEM_CIPHERTEXT_BYTES : 0),
-    signature: new Uint8Array(SIGNATURE_BYTES),
+    ...PUBLIC_NUMBERS[suite.group],
+    kemCiphertext: withKem ? NO_CIPHERTEXT : NO_KEY,
+    signature: NO_SIGNATURE,
     hostKey: context.hostKey,
     nextHostKey: context.nextHostKey ?? NO_KEY,
   };
@@ -219,14 +232,8 @@ function sendOffer(state: In<'awaitingOffer'>, made: Extract<FirstPortEvent, { k
 }
 
 function offerSentStep(lease: SecondPortLease, suite: Suite, publicValue: Uint8Array): FirstPortEffect {
-  const group = GROUPS[suite.group];
-  const detail = {
-    secondPort: lease.secondPort,
-    ...suite,
-    g: Uint8Array.of(group.g),
-    p: group.p(),
-    Ys: publicValue,
-  };
+  const { g, p } = PUBLIC_NUMBERS[suite.group];
+  const detail = { secondPort: lease.secondPort, ...suite, g, p, Ys: publicValue };
   return { kind: 'step', step: 'offer-sent', detail };
 }
 

@@ -34,7 +34,7 @@ import {
   stepServing,
   takesRequests,
 } from './serving.ts';
-import { joinTranscript } from './transcript.ts';
+import { joinTranscript, keep } from './transcript.ts';
 
 export interface SecondPortContext {
   /** For the claim. */
@@ -151,8 +151,7 @@ function receiveFrame(state: Open, frame: Frame): SecondPortStep {
 }
 
 function receiveCustomerKey(state: In<'awaitingCustomerKey'>, frame: Frame): SecondPortStep {
-  // Part of the transcript: a copy, so that the socket's buffer is not kept.
-  const bytes = new Uint8Array(frame.bytes);
+  const bytes = keep(frame.bytes);
   const decoded = decodeCustomerKey(bytes.subarray(frame.bytes.length - frame.body.length));
   if (!decoded.ok) return alert(state, decoded.code, decoded.what);
   return go(
