@@ -26,11 +26,7 @@ import type {
 import type { Expectation, Machine, Step } from './machine.ts';
 import { chooseSuite } from './negotiate.ts';
 import type { SessionEnd } from './session-end.ts';
-<<<<<<< HEAD
-import { joinTranscript } from './transcript.ts';
-=======
-import { keep } from './transcript.ts';
->>>>>>> d8fc448 (Fewer buffers for each session: constants of a group once, records in Node's pool, a frame that came alone is not copied)
+import { joinTranscript, keep } from './transcript.ts';
 
 export interface FirstPortContext {
   /** What the server accepts, in its order of preference. */

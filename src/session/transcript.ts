@@ -2,7 +2,7 @@
 
 /** A frame to keep: a copy, so that what was received with it is not kept as well; the frame itself when nothing was. */
 export function keep(frame: Uint8Array): Uint8Array {
-  return frame.byteLength === frame.buffer.byteLength ? frame : new Uint8Array(frame);
+  return frame.byteLength === frame.buffer.byteLength ? new Uint8Array(frame.buffer) : new Uint8Array(frame);
 }
 
 /** The frames one behind the other, in a buffer of their own: what was received is not kept alive by it. */
