@@ -205,6 +205,103 @@ describe('a server that stops', () => {
   });
 });
 
+/** A peer for whom the server is at work: what was sent is whole, and a thread has it. */
+interface Work {
+  readonly name: string;
+  /** The server's step right before it hands the work to a thread. */
+  readonly step: string;
+  /** Sends what makes the work. */
+  begin(at: Arena): Promise<RawLink>;
+  readonly takenCents?: bigint;
+  /** What a FIN right behind it is answered. */
+  readonly onFin: readonly string[];
+  /** What a server says that stops at that very moment: whether its thread answered first decides between two. */
+  readonly onStop: readonly (readonly string[])[];
+}
+
+const WORKS: readonly Work[] = [
+  {
+    name: 'its OFFER is made',
+    step: 'hello-received',
+    begin: async (at) => (await RawLink.to(at.port)).write(prepareHello().frame),
+    onFin: ['OFFER', 'fin'],
+    onStop: [PLAIN_STOP, ['OFFER', 'fin']],
+  },
+  {
+    name: 'its keys are made',
+    step: 'customer-value-received',
+    begin: async (at) => known(await Session.claim(await openSession(at.port))),
+    onFin: ['closed'],
+    onStop: [PLAIN_STOP, ['FINISHED', ...RECORD_STOP]],
+  },
+  {
+    name: 'its profile is compared',
+    step: 'profile-received',
+    begin: async (at) => {
+      const session = await Session.claim(await openSession(at.port));
+      expect(await session.next()).toBe('FINISHED');
+      return known(session.authenticate(at.credentials));
+    },
+    onFin: ['closed'],
+    onStop: [RECORD_STOP, ['AUTH_RESULT 0', ...RECORD_STOP]],
+  },
+  {
+    name: 'its payment is committed',
+    step: 'transaction-decrypted',
+    begin: async (at) => known((await Session.authenticated(at.port, at.credentials)).transact(payment)),
+    takenCents: 1_00n,
+    // It has said no CLOSE: what was committed is not told to an end that may be a cut.
+    onFin: ['closed'],
+    onStop: [['RECEIPT 1', ...RECORD_STOP]],
+  },
+];
+
+/** Fulfilled at this step of the server; `act` is called within it, before the server goes on. */
+function atStep({ stage }: Arena, wanted: string, act: () => void = () => undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const onStep = ({ step }: { step: string }): void => {
+      if (step !== wanted) return;
+      stage.server.off('step', onStep);
+      act();
+      resolve();
+    };
+    stage.server.on('step', onStep);
+  });
+}
+
+describe('an end while the server is at work', () => {
+  it.each(WORKS)('and $name: by FIN', async ({ begin, takenCents, onFin }) => {
+    const link = await begin(arena);
+    expectReaction(await react(link.finish()), onFin);
+    await arena.unharmed(takenCents);
+  });
+
+  it.each(WORKS)('and $name: by reset', async ({ step, begin, takenCents }) => {
+    const working = atStep(arena, step);
+    const link = await begin(arena);
+    await working;
+    link.reset();
+    await arena.unharmed(takenCents);
+  });
+
+  it.each(WORKS)('and $name: by the server’s stop', async ({ step, begin, onStop }) => {
+    const stopping = await Arena.open({ 'linger-timeout-ms': 1_000 });
+    try {
+      let stopped: Promise<void> | undefined;
+      const working = atStep(stopping, step, () => {
+        stopped = stopping.stage.server.stop({ drainMs: 0 });
+      });
+      const reaction = react(await begin(stopping));
+      await working;
+      expect(onStop).toContainEqual(await reaction);
+      await stopped;
+      expect(stopping.complaints).toEqual([]);
+    } finally {
+      await stopping[Symbol.asyncDispose]();
+    }
+  });
+});
+
 describe('a peer that never reads', () => {
   it('stops being read, holds bounded memory, and is let go of at the end of its session', async () => {
     await using hasty = await Arena.open({

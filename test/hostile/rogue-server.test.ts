@@ -243,6 +243,11 @@ describe('a server that lies behind its keys', () => {
     expect(told).toEqual(['OUTCOME_UNKNOWN', code]);
   });
 
+  it('with an ML-KEM ciphertext of which it flipped a bit before it signed: the keys differ', async () => {
+    const { mutate } = says(({ kemCiphertext }) => ({ kemCiphertext: flipped(Buffer.from(kemCiphertext), 500) }));
+    expect(await unknownBecause(mutate!)).toEqual(['OUTCOME_UNKNOWN', 'KEY_EXCHANGE_FAILED']);
+  });
+
   it.each([
     ['of another transaction', 0, ['OUTCOME_UNKNOWN', 'BAD_FRAME']],
     ['with outcome 0', 16, ['OUTCOME_UNKNOWN', 'BAD_FRAME']],
@@ -263,11 +268,12 @@ describe('a server that is none', () => {
     ['speaks SSH', 'SSH-2.0-OpenSSH_9.9\r\n', 'UNSUPPORTED_VERSION'],
     ['speaks SMTP', '220 mail.example.com ESMTP\r\n', 'UNSUPPORTED_VERSION'],
     ['hangs up', '', 'TRUNCATED'],
+    ['resets', undefined, 'TRUNCATED'],
   ])('%s', async (_, greeting, code) => {
     const listener = createServer((socket) => {
       socket.on('error', () => socket.destroy());
-      socket.resume();
-      socket.end(greeting);
+      if (greeting === undefined) socket.once('data', () => socket.resetAndDestroy());
+      else socket.resume().end(greeting);
     });
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     closing.push(() => new Promise((resolve) => listener.close(resolve)));

@@ -1,9 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { digestIdentity } from '../../src/ledger/identity.ts';
 import { SecurityServer } from '../../src/server/index.ts';
 
-/** A server in a process of its own, for a test that takes its disk away; ends with its parent. */
+/** A server in a process of its own, for a test that takes its disk away; ends with its parent, and its ledger's thread when told to. */
+
+const threads = new Set<Worker>();
+process.on('worker', (worker: Worker) => {
+  threads.add(worker);
+  worker.once('exit', () => threads.delete(worker));
+});
+process.on('message', () => {
+  for (const thread of threads) if (thread.threadName === 'ledger') void thread.terminate();
+});
 
 const server = await SecurityServer.start({
   configuration: {

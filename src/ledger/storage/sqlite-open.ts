@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, linkSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, linkSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SallyportError } from '../../errors.ts';
 import { LEDGER_LOCK_WAIT_MS } from '../../limits.ts';
@@ -87,6 +88,27 @@ export function ledgerExists(path: string): boolean {
   if (existsSync(`${path}-wal`))
     throw new SallyportError('LEDGER_CORRUPT', `The ledger ${path} is gone, and its log ${path}-wal is still there.`);
   return false;
+}
+
+/**
+ * Throws LEDGER_UNAVAILABLE when the ledger, the files beside it or its directory may not be written. Asked before SQLite opens anything: it
+ * opens such a file for reading without a word, and gives the files beside it the same mode, which then outlast the mistake.
+ */
+export function requireWritable(path: string): void {
+  for (const each of [dirname(path), path, `${path}-wal`, `${path}-shm`]) {
+    if (!existsSync(each)) continue;
+    try {
+      accessSync(each, constants.W_OK);
+    } catch (cause) {
+      throw new SallyportError(
+        'LEDGER_UNAVAILABLE',
+        `The ledger ${path} cannot be written: ${(cause as Error).message}.`,
+        {
+          cause,
+        },
+      );
+    }
+  }
 }
 
 /** How many of the migrations were applied. */

@@ -12,6 +12,7 @@ import {
   migrate,
   openReadOnly,
   openWritable,
+  requireWritable,
 } from './sqlite-open.ts';
 import { SqliteReader } from './sqlite-reader.ts';
 import { accountOf, customerOf, fieldsText, headOf } from './sqlite-rows.ts';
@@ -53,6 +54,7 @@ export class SqliteStorage implements LedgerStorage {
         if (readOnly) throw new SallyportError('NOT_FOUND', `There is no ledger at ${path}.`);
         createLedgerFile(path);
       }
+      if (!readOnly) requireWritable(path);
       await inspectLedger(path, readOnly ? 'mark' : check);
       this.#closed = false;
       if (readOnly) return;

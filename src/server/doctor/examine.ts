@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { loadCrypto } from '../../crypto/index.ts';
 import { SallyportError } from '../../errors.ts';
 import { SqliteStorage } from '../../ledger/storage/sqlite.ts';
+import { requireWritable } from '../../ledger/storage/sqlite-open.ts';
 import type { ServerConfiguration } from '../settings.ts';
 import {
   checkBacklog,
@@ -72,6 +73,7 @@ async function checkLedgerAndClock(path: string): Promise<Finding[]> {
   const builtMs = statSync(new URL('../../../package.json', import.meta.url)).mtimeMs;
   const storage = new SqliteStorage({ path, readOnly: true });
   try {
+    requireWritable(path);
     await storage.open();
     const head = await storage.read((reader) => reader.head());
     const found = `${path} opens; newest entry ${head.sequence}`;
