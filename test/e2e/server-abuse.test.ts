@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Customer } from '../../src/customer/index.ts';
+import { Customer, type CustomerIdentity } from '../../src/customer/index.ts';
 import { SecurityServer } from '../../src/server/index.ts';
 import type { ServerConfiguration } from '../../src/server/settings.ts';
 import { runCustomer } from '../interop/peer-customer.ts';
@@ -187,41 +187,94 @@ describe('a listener that throws', () => {
   });
 });
 
-describe('a machine with fewer descriptors than second ports', () => {
+describe('a machine with few descriptors', () => {
   const DESCRIPTORS = 160;
   const SESSIONS = 400;
 
-  it('serves on when every port has had its turn', async () => {
+  /** A server in a process of its own with more second ports than descriptors. */
+  async function open(helloTimeoutMs?: number): Promise<{
+    server: ChildProcess;
+    identity: CustomerIdentity;
+    ask(what: 'gauges' | 'descriptors'): Promise<{ gauges: SecurityServer['gauges']; descriptors: number }>;
+    close(): Promise<void>;
+  }> {
     const script = fileURLToPath(new URL('./few-descriptors-server.ts', import.meta.url));
-    const limited = 'ulimit -n "$1" && exec "$2" "$3"';
-    const server = spawn('sh', ['-c', limited, 'sh', String(DESCRIPTORS), process.execPath, script], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
-    try {
-      const [{ port, hostKey, credential, profile }] = await once(server, 'message');
-      const identity = {
+    const limited = 'ulimit -n "$1" && exec "$2" "$3" $4';
+    const server = spawn(
+      'sh',
+      ['-c', limited, 'sh', String(DESCRIPTORS), process.execPath, script, String(helloTimeoutMs ?? '')],
+      { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+    );
+    const [{ port, hostKey, credential, profile }] = await once(server, 'message');
+    return {
+      server,
+      identity: {
         customerId: 'alice',
         profile,
         credential: Buffer.from(credential, 'hex'),
         server: { host: '127.0.0.1', port },
         hostKey: Buffer.from(hostKey, 'hex'),
         policy: LIGHT_POLICY,
-      };
+      },
+      ask: async (what) => {
+        server.send(what);
+        return (await once(server, 'message'))[0];
+      },
+      close: async () => {
+        if (server.connected) server.disconnect();
+        if (server.exitCode === null) await once(server, 'exit');
+      },
+    };
+  }
+
+  it('serves on when every port has had its turn', async () => {
+    const { identity, ask, close } = await open();
+    try {
       for (let count = 0; count < SESSIONS; count++) {
         await using customer = new Customer(identity, { retryForMs: 0 });
         await customer.connect();
       }
-      const state = async () => {
-        server.send('gauges');
-        return (await once(server, 'message'))[0];
-      };
-      await expect.poll(state).toMatchObject({
-        gauges: { live: 0, ended: { completed: SESSIONS }, ports: { leased: 0, quarantined: 0 } },
-      });
-      expect((await state()).descriptors).toBeLessThan(DESCRIPTORS);
+      await expect
+        .poll(() => ask('gauges'))
+        .toMatchObject({
+          gauges: { live: 0, ended: { completed: SESSIONS }, ports: { leased: 0, quarantined: 0 } },
+        });
+      expect((await ask('descriptors')).descriptors).toBeLessThan(DESCRIPTORS);
     } finally {
-      if (server.connected) server.disconnect();
-      if (server.exitCode === null) await once(server, 'exit');
+      await close();
+    }
+  });
+
+  it('outlives strangers who take them all: a session that runs goes on, and customers are served when they are gone', async () => {
+    const { server, identity, ask, close } = await open(1_500);
+    const payment = { from: 'alice.eur', to: 'bob.eur', amount: '0.01', currency: 'EUR' };
+    const stays = new Customer(identity, { retryForMs: 0, idleMs: 60_000 });
+    try {
+      await stays.connect();
+      const strangers = Array.from({ length: 2 * DESCRIPTORS }, () => {
+        const stranger = connect(identity.server.port, '127.0.0.1')
+          .on('error', () => undefined)
+          .resume();
+        sockets.push(stranger);
+        return stranger;
+      });
+      // Those that found no descriptor are turned away by the system; the others have all there are.
+      await expect
+        .poll(async () => (await ask('gauges')).gauges.halfOpen, { timeout: 10_000, interval: 5 })
+        .toBeGreaterThan(50);
+      expect((await stays.pay(payment)).status).toBe('committed');
+      const patient = new Customer(identity, { retryForMs: 30_000 });
+      expect((await patient.pay(payment)).status).toBe('committed');
+      await patient.close();
+      await expect.poll(() => strangers.every(({ closed }) => closed), { timeout: 20_000 }).toBe(true);
+      expect(server.exitCode).toBeNull();
+      await stays.close();
+      await expect
+        .poll(() => ask('gauges'), { timeout: 20_000 })
+        .toMatchObject({ gauges: { live: 0, halfOpen: 0, ports: { leased: 0 }, ledger: { available: true } } });
+    } finally {
+      await stays.close();
+      await close();
     }
   });
 });
