@@ -1,5 +1,7 @@
 // Selection of a table's entry by a secret index: every entry is read whole, and kept or not by a mask.
 //
+// Masks are all ones or all zeros, for which a relaxed lane selection has one result: a single instruction where V8 uses AVX.
+//
 // The vector forms take ten vectors of the number at a time, which with mask, counter and index fill the registers; 40, 60, 80 digits
 // of one or two lanes are 20 to 80 vectors, so that ten always divides.
 
@@ -35,16 +37,16 @@ export function selectVectors(table: usize, stride: usize, count: i32, i0: u32, 
     let counter = i64x2.splat(0);
     for (let e = 0; e < count; e++) {
       const mask = i64x2.eq(counter, index);
-      s0 = v128.or(s0, v128.and(v128.load(entry), mask));
-      s1 = v128.or(s1, v128.and(v128.load(entry, 16), mask));
-      s2 = v128.or(s2, v128.and(v128.load(entry, 32), mask));
-      s3 = v128.or(s3, v128.and(v128.load(entry, 48), mask));
-      s4 = v128.or(s4, v128.and(v128.load(entry, 64), mask));
-      s5 = v128.or(s5, v128.and(v128.load(entry, 80), mask));
-      s6 = v128.or(s6, v128.and(v128.load(entry, 96), mask));
-      s7 = v128.or(s7, v128.and(v128.load(entry, 112), mask));
-      s8 = v128.or(s8, v128.and(v128.load(entry, 128), mask));
-      s9 = v128.or(s9, v128.and(v128.load(entry, 144), mask));
+      s0 = i64x2.relaxed_laneselect(v128.load(entry), s0, mask);
+      s1 = i64x2.relaxed_laneselect(v128.load(entry, 16), s1, mask);
+      s2 = i64x2.relaxed_laneselect(v128.load(entry, 32), s2, mask);
+      s3 = i64x2.relaxed_laneselect(v128.load(entry, 48), s3, mask);
+      s4 = i64x2.relaxed_laneselect(v128.load(entry, 64), s4, mask);
+      s5 = i64x2.relaxed_laneselect(v128.load(entry, 80), s5, mask);
+      s6 = i64x2.relaxed_laneselect(v128.load(entry, 96), s6, mask);
+      s7 = i64x2.relaxed_laneselect(v128.load(entry, 112), s7, mask);
+      s8 = i64x2.relaxed_laneselect(v128.load(entry, 128), s8, mask);
+      s9 = i64x2.relaxed_laneselect(v128.load(entry, 144), s9, mask);
       counter = i64x2.add(counter, one);
       entry += stride;
     }
@@ -75,14 +77,14 @@ export function selectFour(table: usize, stride: usize, count: i32, i0: u32, i1:
     for (let e = 0; e < count; e++) {
       const even = i64x2.eq(counter, evenIndex);
       const odd = i64x2.eq(counter, oddIndex);
-      s0 = v128.or(s0, v128.and(v128.load(entry), even));
-      s1 = v128.or(s1, v128.and(v128.load(entry, 16), odd));
-      s2 = v128.or(s2, v128.and(v128.load(entry, 32), even));
-      s3 = v128.or(s3, v128.and(v128.load(entry, 48), odd));
-      s4 = v128.or(s4, v128.and(v128.load(entry, 64), even));
-      s5 = v128.or(s5, v128.and(v128.load(entry, 80), odd));
-      s6 = v128.or(s6, v128.and(v128.load(entry, 96), even));
-      s7 = v128.or(s7, v128.and(v128.load(entry, 112), odd));
+      s0 = i64x2.relaxed_laneselect(v128.load(entry), s0, even);
+      s1 = i64x2.relaxed_laneselect(v128.load(entry, 16), s1, odd);
+      s2 = i64x2.relaxed_laneselect(v128.load(entry, 32), s2, even);
+      s3 = i64x2.relaxed_laneselect(v128.load(entry, 48), s3, odd);
+      s4 = i64x2.relaxed_laneselect(v128.load(entry, 64), s4, even);
+      s5 = i64x2.relaxed_laneselect(v128.load(entry, 80), s5, odd);
+      s6 = i64x2.relaxed_laneselect(v128.load(entry, 96), s6, even);
+      s7 = i64x2.relaxed_laneselect(v128.load(entry, 112), s7, odd);
       counter = i64x2.add(counter, one);
       entry += stride;
     }
@@ -115,20 +117,20 @@ export function selectTwo(to: usize, step: usize, table: usize, stride: usize, c
       const firstMask = i64x2.eq(counter, firstIndex);
       const secondMask = i64x2.eq(counter, secondIndex);
       entry = v128.load(from);
-      s0 = v128.or(s0, v128.and(entry, firstMask));
-      t0 = v128.or(t0, v128.and(entry, secondMask));
+      s0 = i64x2.relaxed_laneselect(entry, s0, firstMask);
+      t0 = i64x2.relaxed_laneselect(entry, t0, secondMask);
       entry = v128.load(from, 16);
-      s1 = v128.or(s1, v128.and(entry, firstMask));
-      t1 = v128.or(t1, v128.and(entry, secondMask));
+      s1 = i64x2.relaxed_laneselect(entry, s1, firstMask);
+      t1 = i64x2.relaxed_laneselect(entry, t1, secondMask);
       entry = v128.load(from, 32);
-      s2 = v128.or(s2, v128.and(entry, firstMask));
-      t2 = v128.or(t2, v128.and(entry, secondMask));
+      s2 = i64x2.relaxed_laneselect(entry, s2, firstMask);
+      t2 = i64x2.relaxed_laneselect(entry, t2, secondMask);
       entry = v128.load(from, 48);
-      s3 = v128.or(s3, v128.and(entry, firstMask));
-      t3 = v128.or(t3, v128.and(entry, secondMask));
+      s3 = i64x2.relaxed_laneselect(entry, s3, firstMask);
+      t3 = i64x2.relaxed_laneselect(entry, t3, secondMask);
       entry = v128.load(from, 64);
-      s4 = v128.or(s4, v128.and(entry, firstMask));
-      t4 = v128.or(t4, v128.and(entry, secondMask));
+      s4 = i64x2.relaxed_laneselect(entry, s4, firstMask);
+      t4 = i64x2.relaxed_laneselect(entry, t4, secondMask);
       counter = i64x2.add(counter, one);
       from += stride;
     }
