@@ -39,16 +39,7 @@ export interface CustomerRecord extends IdentityDigests {
   readonly createdTimeUs: bigint;
 }
 
-/** The same record in memory of its own. */
-export function copyOfRecord(record: CustomerRecord): CustomerRecord {
-  return {
-    ...record,
-    fields: record.fields.map(({ tag, digest }) => ({ tag, digest: new Uint8Array(digest) })),
-    credentialDigest: new Uint8Array(record.credentialDigest),
-  };
-}
-
-const DIGEST_BYTES = 32;
+export const DIGEST_BYTES = 32;
 const PEPPER_BYTES_MIN = 32;
 /** Stands where a record has nothing: an unknown customer, or fewer fields than presented. No HMAC output is known to equal it. */
 const DUMMY_DIGEST = new Uint8Array(DIGEST_BYTES);

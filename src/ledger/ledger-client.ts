@@ -30,9 +30,11 @@ import {
   type CallName,
   errorOf,
   type FromThread,
+  type PackedRecords,
   packTransactions,
   type ThreadSettings,
   type ToThread,
+  unpackRecords,
   unpackResults,
 } from './thread-messages.ts';
 
@@ -153,8 +155,8 @@ export class LedgerClient implements LedgerService {
     return this.#call('findCustomers', ids);
   }
 
-  findIdentities(ids: readonly string[]): Promise<(CustomerRecord | undefined)[]> {
-    return this.#call('findIdentities', ids);
+  async findIdentities(ids: readonly string[]): Promise<(CustomerRecord | undefined)[]> {
+    return unpackRecords(await this.#call<PackedRecords>('findIdentities', ids));
   }
 
   balances(customerId: string): Promise<Account[]> {

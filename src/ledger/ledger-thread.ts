@@ -8,6 +8,7 @@ import {
   type Call,
   type FromThread,
   type Outcome,
+  packRecords,
   packResults,
   type ThreadSettings,
   type ToThread,
@@ -67,8 +68,10 @@ async function handle(ledger: Ledger, message: ToThread): Promise<void> {
   }
 }
 
-/** The caller is LedgerClient, whose methods have LedgerService's types. */
-function perform(ledger: Ledger, call: Call): Promise<unknown> {
+/** The caller is LedgerClient, whose methods have LedgerService's types; what every session asks for travels packed. */
+async function perform(ledger: Ledger, call: Call): Promise<unknown> {
+  if (call.method === 'findIdentities')
+    return packRecords(await ledger.findIdentities(call.parameters[0] as readonly string[]));
   const method = ledger[call.method] as (...parameters: readonly unknown[]) => Promise<unknown>;
   return method.apply(ledger, [...call.parameters]);
 }

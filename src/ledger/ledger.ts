@@ -21,7 +21,7 @@ import {
 } from './administration.ts';
 import { formatAmount, quote } from './amounts.ts';
 import { executeBatch, internalRefusal, keysOf, prepareTransaction, type ReportProcessorFailure } from './batch.ts';
-import { type CustomerRecord, type CustomerStatus, copyOfRecord } from './identity.ts';
+import type { CustomerRecord, CustomerStatus } from './identity.ts';
 import type { ProcessorRegistry } from './processor-registry.ts';
 import type { ReceiptSigner } from './receipts.ts';
 import type {
@@ -110,8 +110,7 @@ export class Ledger implements LedgerService {
     const { customers } = await this.#storage.load({ customers: ids });
     const seconds = ids.map((id) => (customers.has(id) ? NOBODY : decoy));
     const decoys = await this.#storage.load({ customers: seconds });
-    // A copy for each: what is handed over twice would be cloned once.
-    return ids.map((id) => copyOfRecord((customers.get(id) ?? decoys.customers.get(decoy))!));
+    return ids.map((id) => customers.get(id) ?? decoys.customers.get(decoy));
   }
 
   async balances(customerId: string): Promise<Account[]> {

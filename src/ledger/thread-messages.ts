@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { assert, type ErrorCode, SallyportError } from '../errors.ts';
 import { TRANSACTION_ID_BYTES } from '../limits.ts';
+import { type CustomerRecord, type CustomerStatus, DIGEST_BYTES } from './identity.ts';
 import type { LedgerService, RefusalCode, SubmitResult, SubmittedTransaction } from './service.ts';
 import type { LedgerCheck } from './storage/sqlite-check.ts';
 
@@ -118,6 +119,57 @@ export function unpackResults(packed: PackedResults): SubmitResult[] {
   });
   assert(at === packed.bytes.length, 'packed receipts end where their bytes end');
   return results;
+}
+
+/** Records side by side: reading many small objects costs more than comparing what is in them. */
+export interface PackedRecords {
+  /** Undefined where there is no record; the other lists have something in that place all the same. */
+  readonly ids: readonly (string | undefined)[];
+  readonly statuses: readonly CustomerStatus[];
+  readonly pepperVersions: readonly number[];
+  readonly createdTimesUs: readonly bigint[];
+  readonly tags: readonly (readonly string[])[];
+  /** 32 bytes each: of every record its fields' in their order, then its credential's. */
+  readonly digests: Uint8Array;
+}
+
+export function packRecords(records: readonly (CustomerRecord | undefined)[]): PackedRecords {
+  const digests = records.flatMap((record) =>
+    record === undefined ? [] : [...record.fields.map(({ digest }) => digest), record.credentialDigest],
+  );
+  const bytes = new Uint8Array(digests.length * DIGEST_BYTES);
+  for (const [index, digest] of digests.entries()) bytes.set(digest, index * DIGEST_BYTES);
+  return {
+    ids: records.map((record) => record?.id),
+    statuses: records.map((record) => record?.status ?? 'disabled'),
+    pepperVersions: records.map((record) => record?.pepperVersion ?? 0),
+    createdTimesUs: records.map((record) => record?.createdTimeUs ?? 0n),
+    tags: records.map((record) => record?.fields.map(({ tag }) => tag) ?? []),
+    digests: bytes,
+  };
+}
+
+/** The records again; their digests are views. */
+export function unpackRecords(packed: PackedRecords): (CustomerRecord | undefined)[] {
+  let at = 0;
+  const digest = (): Uint8Array => {
+    at += DIGEST_BYTES;
+    return packed.digests.subarray(at - DIGEST_BYTES, at);
+  };
+  const records = packed.ids.map((id, index): CustomerRecord | undefined =>
+    id === undefined
+      ? undefined
+      : {
+          id,
+          status: packed.statuses[index]!,
+          pepperVersion: packed.pepperVersions[index]!,
+          createdTimeUs: packed.createdTimesUs[index]!,
+          fields: packed.tags[index]!.map((tag) => ({ tag, digest: digest() })),
+          credentialDigest: digest(),
+        },
+  );
+  assert(at === packed.digests.length, 'packed records end where their digests end');
+  return records;
 }
 
 /** An error as it crosses the threads; bugs are INTERNAL. */
