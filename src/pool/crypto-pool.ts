@@ -44,6 +44,9 @@ export interface CryptoPoolGauges {
   readonly jobs: number;
   /** Batches by their number of jobs: at index 0 those of one job, up to BATCH_JOBS_MAX. */
   readonly batchSizes: readonly number[];
+  /** Passes of the kernel over jobs of one kind, as many as their numbers need; and those of them that had no lane empty. */
+  readonly passes: number;
+  readonly fullPasses: number;
 }
 
 /** Jobs in one batch: about ten milliseconds of the default group, so that a stuck or lost batch harms few and latency stays even. */
@@ -79,6 +82,8 @@ export class CryptoPool {
   #batches = 0;
   #jobs = 0;
   readonly #batchSizes = Array<number>(BATCH_JOBS_MAX).fill(0);
+  #passes = 0;
+  #fullPasses = 0;
   #dispatchPlanned = false;
   #closed = false;
 
@@ -126,6 +131,8 @@ export class CryptoPool {
       batches: this.#batches,
       jobs: this.#jobs,
       batchSizes: [...this.#batchSizes],
+      passes: this.#passes,
+      fullPasses: this.#fullPasses,
     };
   }
 
@@ -199,6 +206,10 @@ export class CryptoPool {
     this.#batches += 1;
     this.#jobs += arrivals.length + offers.length;
     this.#batchSizes[arrivals.length + offers.length - 1]! += 1;
+    for (const { length } of [arrivals, offers]) {
+      this.#passes += Math.ceil(length / this.#lanes);
+      this.#fullPasses += Math.floor(length / this.#lanes);
+    }
     void this.#perform(offers, arrivals).finally(() => {
       this.#running -= 1;
       if (this.#queued > 0) this.#planDispatch();

@@ -111,6 +111,17 @@ describe('the crypto pool', () => {
     expect(after).toMatchObject({ queued: 0, running: 0, threads: 2 });
   });
 
+  it('counts passes of the kernel, and those with every lane taken, for each kind of job by itself', async () => {
+    const before = pool.gauges;
+    await Promise.all([pool.makeKeys(arrivalJob().job), pool.makeOffer(offerJob(new Uint8Array(0)))]);
+    const mixed = pool.gauges;
+    expect([mixed.passes - before.passes, mixed.fullPasses - before.fullPasses]).toEqual([2, 0]);
+    await Promise.all(Array.from({ length: 6 }, () => pool.makeOffer(offerJob(new Uint8Array(0)))));
+    const pairs = pool.gauges;
+    // Two idle workers: four and two.
+    expect([pairs.passes - mixed.passes, pairs.fullPasses - mixed.fullPasses]).toEqual([3, 3]);
+  });
+
   it('answers BUSY beyond its queue, with a time to wait, and does the rest', async () => {
     const attempts = await Promise.allSettled(
       Array.from({ length: 70 }, () => pool.makeOffer(offerJob(new Uint8Array(0)))),
