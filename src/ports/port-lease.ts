@@ -1,15 +1,20 @@
-import type { Socket } from 'node:net';
 import { assert } from '../errors.ts';
 
 /** Sockets that may wait at one leased port; docs/PROTOCOL.md §4.1. */
 export const CANDIDATES_MAX = 4;
 
+/** What a lease asks of the sockets at its port: a socket of node:net, or one of the simulation. */
+export interface Candidate {
+  resetAndDestroy(): void;
+  once(event: 'close', listener: () => void): void;
+}
+
 /** A second port held for one session. Whoever holds it releases it, once. */
 export class PortLease {
   readonly port: number;
   /** Sockets at this port, the one that came first in front. */
-  readonly #candidates = new Set<Socket>();
-  #claimant: Socket | undefined;
+  readonly #candidates = new Set<Candidate>();
+  #claimant: Candidate | undefined;
   #release: (() => void) | undefined;
 
   constructor(port: number, release: () => void) {
@@ -23,7 +28,7 @@ export class PortLease {
   }
 
   /** This socket's claim was right: from now it gives its place to nobody. */
-  claimedBy(socket: Socket): void {
+  claimedBy(socket: Candidate): void {
     this.#claimant = socket;
   }
 
@@ -31,7 +36,7 @@ export class PortLease {
    * Gives a socket one of the places. When all are taken, the one that has waited longest is reset for it: a customer says its claim as soon
    * as it is there, so that who waits is a stranger, and strangers who came first cannot keep the customer out.
    */
-  admit(socket: Socket): void {
+  admit(socket: Candidate): void {
     if (this.#candidates.size >= CANDIDATES_MAX) {
       for (const oldest of this.#candidates) {
         if (oldest === this.#claimant) continue;

@@ -20,8 +20,16 @@ interface RegisteredLease {
   place: QuotaPlace | undefined;
   /** Undefined once it was claimed. */
   session: LeasedSession | undefined;
-  readonly timer: NodeJS.Timeout;
+  readonly cancelExpiry: () => void;
 }
+
+/** Runs something after a while, once; what it gives calls it off. */
+export type StartTimer = (run: () => void, afterMs: number) => () => void;
+
+const startTimer: StartTimer = (run, afterMs) => {
+  const timer = setTimeout(run, afterMs);
+  return () => clearTimeout(timer);
+};
 
 /**
  * The sessions whose customers have been sent to a second port. Each entry owns its port lease, its place and, until the claim, its
@@ -31,10 +39,13 @@ export class LeaseRegistry {
   readonly #leases = new Map<string, RegisteredLease>();
   readonly #open = new OpenSet<string>();
   readonly #onExpired: (sessionId: string) => void;
+  readonly #startTimer: StartTimer;
   #unclaimed = 0;
 
-  constructor(onExpired: (sessionId: string) => void) {
+  /** `timers` is for the simulation, whose clock is its own. */
+  constructor(onExpired: (sessionId: string) => void, timers: StartTimer = startTimer) {
     this.#onExpired = onExpired;
+    this.#startTimer = timers;
   }
 
   /** Sessions not claimed yet. */
@@ -50,8 +61,8 @@ export class LeaseRegistry {
   /** Opens the lease: from now its customer has `leaseMs` to come. */
   open(session: LeasedSession, portLease: PortLease, place: QuotaPlace, leaseMs: number): void {
     const id = idOf(session.terms.sessionId);
-    const timer = setTimeout(() => this.#expire(id), leaseMs);
-    this.#leases.set(id, { id, portLease, place, session, timer });
+    const cancelExpiry = this.#startTimer(() => this.#expire(id), leaseMs);
+    this.#leases.set(id, { id, portLease, place, session, cancelExpiry });
     this.#open.add(id);
     this.#unclaimed += 1;
   }
@@ -72,7 +83,7 @@ export class LeaseRegistry {
     const registered = this.#at(sessionId, at);
     const session = registered?.session;
     if (registered === undefined || session === undefined) return undefined;
-    clearTimeout(registered.timer);
+    registered.cancelExpiry();
     registered.session = undefined;
     this.#unclaimed -= 1;
     return { session, claim: { id: registered.id, registered } };
@@ -114,7 +125,7 @@ export class LeaseRegistry {
   #expire(id: string): void {
     const registered = this.#leases.get(id);
     assert(registered?.session !== undefined, 'only an unclaimed lease expires');
-    clearTimeout(registered.timer);
+    registered.cancelExpiry();
     this.#leases.delete(id);
     this.#open.remove(id);
     this.#unclaimed -= 1;
