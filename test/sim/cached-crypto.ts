@@ -1,5 +1,8 @@
 import { type Crypto, loadCrypto } from '../../src/crypto/index.ts';
 
+/** A few exponents of each side and group, and their products. */
+const REMEMBERED_MAX = 256;
+
 /**
  * The real core with its exponentiations remembered: simulations draw exponents from a few fixed ones, so that thousands of sessions cost
  * a few dozen exponentiations, and every value that travels is still a true one.
@@ -9,7 +12,8 @@ export async function loadCachedCrypto(): Promise<Crypto> {
   const known = new Map<string, Uint8Array<ArrayBuffer>>();
   const remember = (key: string, compute: () => Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => {
     const value = known.get(key) ?? compute();
-    known.set(key, value);
+    // Values that were altered on their way come once: those are not worth their room.
+    if (known.size < REMEMBERED_MAX) known.set(key, value);
     return value.slice();
   };
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -1,11 +1,12 @@
-import type { KeyObject } from 'node:crypto';
-import { makeArrivals } from '../../src/crypto/arrival-keys.ts';
 import { GROUPS } from '../../src/crypto/groups.ts';
-import { hostKeyId, hostKeyOfSeed, rawHostPublicKey } from '../../src/crypto/identity.ts';
 import type { Crypto } from '../../src/crypto/index.ts';
-import { makeOffers } from '../../src/crypto/offer-keys.ts';
 import type { SuitePolicy } from '../../src/crypto/suite.ts';
-import { Driver } from '../../src/session/driver.ts';
+import type { PepperRing } from '../../src/ledger/identity.ts';
+import { PortLease } from '../../src/ports/port-lease.ts';
+import { PortTable } from '../../src/ports/port-table.ts';
+import { type QuotaPlace, Quotas } from '../../src/server/admission/quotas.ts';
+import { IdentityDesk } from '../../src/server/identity-desk.ts';
+import { LeaseRegistry } from '../../src/server/lease-registry.ts';
 import { createFirstPort } from '../../src/session/first-port.ts';
 import type {
   FirstPortEffect,
@@ -13,331 +14,299 @@ import type {
   FirstPortState,
   SecondPortLease,
 } from '../../src/session/first-port-interface.ts';
-import { type LeasedSession, wipeLeasedSession } from '../../src/session/leased-session.ts';
 import { createSecondPort, type SecondPortMachine } from '../../src/session/second-port.ts';
-import type {
-  SecondPortEffect,
-  SecondPortEvent,
-  SecondPortState,
-  TransactionResult,
-} from '../../src/session/second-port-interface.ts';
-import type { SessionEnd } from '../../src/session/session-end.ts';
-import type { Auth } from '../../src/wire/auth.ts';
-import { encodeUnsignedReceipt } from '../../src/wire/receipt.ts';
-import { Deadlines } from './deadlines.ts';
-import type { End, Network } from './network.ts';
+import { type Auditor, textOf } from './auditor.ts';
+import type { LedgerHost } from './ledger-host.ts';
+import type { End } from './link.ts';
+import { SecondPortModel } from './second-port-model.ts';
+import type { Signatures } from './signatures.ts';
+import { Visit } from './visit.ts';
+import type { Sky } from './weather.ts';
+import { cancel, type Planned, type World } from './world.ts';
 
-export const HOST_KEY: KeyObject = hostKeyOfSeed(new Uint8Array(32).fill(7));
-export const HOST_PUBLIC_KEY = rawHostPublicKey(HOST_KEY);
-
-/** Exponents to draw from: few, so that the cache answers. */
+/** Exponents to draw from: few, so that the cache of exponentiations answers. */
 export function exponentOf(group: keyof typeof GROUPS, number: number): Uint8Array {
   return new Uint8Array(GROUPS[group].exponentByteLength).fill(0x31 + number);
 }
 
-export interface Served {
-  readonly port: 'first' | 'second';
-  end: SessionEnd | undefined;
-  readonly steps: string[];
-  ends: number;
+/** Bugs to plant into the server. */
+export interface ServerBugs {
+  readonly secondPort?: (machine: SecondPortMachine) => SecondPortMachine;
+  /** A session that is lost keeps its port. */
+  readonly forgetsLeases?: boolean;
+  /** Two slots of the table have one number. */
+  readonly sharesANumber?: boolean;
+  /** The fifth socket may take the place of the one whose claim was right. */
+  readonly evictsTheClaimed?: boolean;
+  /** The server's keys differ from the customer's in one bit. */
+  readonly spoilsKeys?: boolean;
 }
 
-export interface ServerBehaviour {
+export interface ServerParts {
+  readonly world: World;
+  readonly sky: Sky;
+  readonly crypto: Crypto;
+  readonly signatures: Signatures;
   readonly policy: SuitePolicy;
-  /** One HELLO in so many is asked to come back; 0: none. */
-  readonly retryOneIn: number;
-  readonly refuseOneIn: number;
-  /** One pool job, lookup or submission in so many fails. */
-  readonly failOneIn: number;
+  readonly peppers: PepperRing;
+  readonly ledger: LedgerHost;
+  readonly auditor: Auditor;
+  readonly bugs: ServerBugs;
 }
 
-interface Lease {
-  readonly lease: SecondPortLease;
-  session: LeasedSession | undefined;
-  state: 'leased' | 'open' | 'taken' | 'released';
-  readonly candidates: Driver<SecondPortState, SecondPortEvent, SecondPortEffect>[];
+/** docs/OPERATIONS.md's defaults. */
+const FIRST_PORT_DEADLINES_MS = { hello: 3_000, linger: 2_000 };
+const LEASE_MS = 10_000;
+const PORT_BEGINS = 20_000;
+const QUARANTINE_MS = 60_000;
+const QUOTAS = {
+  halfOpenMax: 200,
+  halfOpenPerHostMax: 100,
+  halfOpenPerNetworkMax: 200,
+  ratePerHost: 0,
+  burstPerHost: 0,
+};
+
+interface FirstVisit {
+  readonly visit: Visit<FirstPortState, FirstPortEvent, FirstPortEffect>;
+  place: QuotaPlace | undefined;
+  portLease: PortLease | undefined;
 }
 
-/** The security server without sockets: it interprets effects as the real one does, at times chosen by the seed. */
+/**
+ * One life of the security server, from its start to its stop or death, without sockets and threads: it carries the machines' effects out as
+ * first-port-desk.ts does. The port table, the leases, the registry, the quotas and the identity desk are the product's own.
+ */
 export class ServerModel {
-  readonly served: Served[] = [];
-  readonly leases = new Map<number, Lease>();
-  /** Every buffer that held a secret: all zero once everything is over. */
-  readonly secrets: Uint8Array[] = [];
-  /** By transaction id: what the ledger holds, and how often it took effect. */
-  readonly ledger = new Map<string, { contentType: string; body: string; receipt: Uint8Array; effects: number }>();
-  readonly presented: string[] = [];
-  readonly queries: string[] = [];
-  readonly deadlines: Deadlines[] = [];
-  readonly #network: Network;
-  readonly #crypto: Crypto;
-  readonly #behaviour: ServerBehaviour;
-  readonly #isEnrolled: (presented: Auth) => boolean;
-  readonly #secondPort: SecondPortMachine;
+  readonly table: PortTable;
+  readonly leases: LeaseRegistry;
+  readonly quotas = new Quotas(QUOTAS);
+  readonly parts: ServerParts;
+  readonly secondPorts: SecondPortModel;
+  readonly #held = new Map<number, PortLease>();
+  readonly #visits = new Set<FirstVisit>();
   readonly #cookies = new Set<string>();
-  #nextPort = 20_000;
+  readonly #machine;
+  readonly #secrets: Uint8Array[] = [];
+  #stopping = false;
+  gone = false;
 
-  constructor(
-    network: Network,
-    crypto: Crypto,
-    behaviour: ServerBehaviour,
-    isEnrolled: (presented: Auth) => boolean,
-    plantBug: (machine: SecondPortMachine) => SecondPortMachine = (machine) => machine,
-  ) {
-    this.#network = network;
-    this.#crypto = crypto;
-    this.#behaviour = behaviour;
-    this.#isEnrolled = isEnrolled;
-    this.#secondPort = plantBug(createSecondPort({ hashing: crypto }));
-  }
-
-  /** Somebody always listens there. */
-  acceptFirst(end: End): boolean {
-    const served = this.#served('first');
-    const deadlines = new Deadlines((name) => driver.dispatch({ kind: 'deadline', name: name as 'hello' }));
-    this.deadlines.push(deadlines);
-    const driver: Driver<FirstPortState, FirstPortEvent, FirstPortEffect> = new Driver(
-      createFirstPort({ policy: this.#behaviour.policy, hostKey: HOST_PUBLIC_KEY }),
-      (effect) => {
-        if (this.#performCommon(effect, end, served, deadlines)) return;
-        this.#performFirst(effect, driver);
+  constructor(parts: ServerParts) {
+    const { world, policy, signatures, ledger, peppers, bugs, crypto } = parts;
+    this.parts = parts;
+    this.table = new PortTable(parts.sky.weather.ports, (bound) => world.random.below(bound));
+    this.leases = new LeaseRegistry(
+      () => world.count('leases expired'),
+      (run, afterMs) => {
+        const timer = this.later(afterMs, run);
+        return () => cancel(timer);
       },
     );
-    end.ears = {
-      receive: (bytes) => driver.receive(bytes),
-      peerEnded: () => driver.peerEnded(),
-      lost: () => driver.dispatch({ kind: 'lost' }),
-    };
-    driver.dispatch({ kind: 'accepted' });
-    return true;
+    this.#machine = createFirstPort({ policy, hostKey: signatures.hostKey });
+    const machine = createSecondPort({ hashing: crypto });
+    const identities = new IdentityDesk(ledger, peppers, crypto.hmacSha256);
+    this.secondPorts = new SecondPortModel(this, bugs.secondPort?.(machine) ?? machine, identities);
   }
 
-  /** False: nobody listens there. */
-  acceptSecond(port: number, end: End): boolean {
-    const lease = this.leases.get(port);
-    if (lease === undefined || lease.state !== 'open' || lease.candidates.length === 4) return false;
-    const served = this.#served('second');
-    const deadlines = new Deadlines((name) => driver.dispatch({ kind: 'deadline', name: name as 'auth' }));
-    this.deadlines.push(deadlines);
-    const driver: Driver<SecondPortState, SecondPortEvent, SecondPortEffect> = new Driver(
-      this.#secondPort,
-      (effect) => {
-        if (this.#performCommon(effect, end, served, deadlines)) return;
-        this.#performSecond(effect, lease, driver);
-      },
-    );
-    lease.candidates.push(driver);
-    end.ears = {
-      receive: (bytes) => driver.receive(bytes),
-      peerEnded: () => driver.peerEnded(),
-      lost: () => driver.dispatch({ kind: 'lost' }),
-    };
-    driver.dispatch({ kind: 'accepted' });
-    return true;
-  }
-
-  /** The lease's own deadline. */
-  expireLeases(): void {
-    for (const lease of this.leases.values()) if (lease.state === 'open') this.#release(lease);
-  }
-
-  #served(port: Served['port']): Served {
-    const served: Served = { port, end: undefined, steps: [], ends: 0 };
-    this.served.push(served);
-    return served;
-  }
-
-  /** Effects that both machines have; true when it was one. */
-  #performCommon(
-    effect: FirstPortEffect | SecondPortEffect | { kind: 'pauseReading' | 'resumeReading' },
-    end: End,
-    served: Served,
-    deadlines: Deadlines,
-  ): boolean {
-    switch (effect.kind) {
-      case 'send':
-        end.send(effect.bytes);
-        return true;
-      case 'end':
-        deadlines.voidAll();
-        end.end();
-        return true;
-      case 'close':
-        deadlines.voidAll();
-        end.close();
-        return true;
-      case 'destroy':
-        deadlines.voidAll();
-        end.destroy();
-        return true;
-      case 'setDeadline':
-        deadlines.set(effect.name);
-        return true;
-      case 'clearDeadline':
-        deadlines.clear(effect.name);
-        return true;
-      case 'step':
-        served.steps.push(effect.step);
-        return true;
-      case 'ended':
-        served.end = effect.end;
-        served.ends++;
-        return true;
-      case 'pauseReading':
-      case 'resumeReading':
-        end.pause(effect.kind === 'pauseReading');
-        return true;
-      default:
-        return false;
+  /** Whether somebody listens at the first port. */
+  acceptFirst(end: End, address: string): boolean {
+    if (this.gone || this.#stopping) return false;
+    const { world } = this.parts;
+    const decision = this.quotas.admit(address, world.nowMs);
+    if (!decision.ok) {
+      world.count('refused by a quota');
+      end.destroy();
+      return true;
     }
+    const visit = new Visit<FirstPortState, FirstPortEvent, FirstPortEffect>({
+      world,
+      end,
+      machine: this.#machine,
+      deadlinesMs: FIRST_PORT_DEADLINES_MS,
+      perform: (effect) => this.#perform(first, effect),
+    });
+    const first: FirstVisit = { visit, place: decision.place, portLease: undefined };
+    this.#visits.add(first);
+    visit.dispatch({ kind: 'accepted' });
+    return true;
   }
 
-  #performFirst(
-    effect: FirstPortEffect | { kind: string },
-    driver: Driver<FirstPortState, FirstPortEvent, FirstPortEffect>,
-  ): void {
-    const answer = (event: FirstPortEvent): void => this.#network.muchLater(() => driver.dispatch(event));
-    const { random } = this.#network;
-    const { retryOneIn, refuseOneIn } = this.#behaviour;
-    const asked = effect as FirstPortEffect;
-    switch (asked.kind) {
-      case 'admit': {
-        if (asked.cookie.length > 0) {
-          const good = this.#cookies.delete(Buffer.from(asked.cookie).toString('hex'));
-          answer({
-            kind: 'admission',
-            verdict: good ? { kind: 'admitted' } : { kind: 'refused', code: 'BAD_COOKIE', retryAfterMs: 0 },
-          });
-        } else if (retryOneIn > 0 && random.oneIn(retryOneIn)) {
-          const cookie = random.bytes(16);
-          this.#cookies.add(Buffer.from(cookie).toString('hex'));
-          answer({ kind: 'admission', verdict: { kind: 'retry', puzzleBits: random.below(6), cookie } });
-        } else if (refuseOneIn > 0 && random.oneIn(refuseOneIn)) {
-          answer({ kind: 'admission', verdict: { kind: 'refused', code: 'BUSY', retryAfterMs: 250 } });
-        } else answer({ kind: 'admission', verdict: { kind: 'admitted' } });
+  /** Whether somebody listens at this second port: listeners stay open, and who comes to a port that is not leased is reset. */
+  acceptSecond(port: number, end: End): boolean {
+    if (this.gone) return false;
+    const lease = this.#held.get(port);
+    if (lease === undefined) {
+      end.resetAndDestroy();
+      return true;
+    }
+    this.secondPorts.accept(end, lease);
+    return true;
+  }
+
+  /** Ports that a stranger could knock at. */
+  get portsHeld(): readonly number[] {
+    return [...this.#held.keys()];
+  }
+
+  /** Stops as SIGTERM does: what is owed is answered. */
+  shutdown(): void {
+    this.#stopping = true;
+    for (const { visit } of [...this.#visits]) visit.dispatch({ kind: 'shutdown', retryAfterMs: 200 });
+    this.leases.expireAll();
+    this.secondPorts.shutdown(200);
+  }
+
+  /** Everything given back, everybody gone. */
+  get idle(): boolean {
+    return (
+      this.#visits.size === 0 && this.secondPorts.open === 0 && this.table.gauges.leased === 0 && this.quotas.held === 0
+    );
+  }
+
+  /** Said when a server that stopped should have nothing left. */
+  describe(): string {
+    const { leased } = this.table.gauges;
+    return `${this.#visits.size} visits at the first port, ${this.secondPorts.open} at second ports, ${leased} ports leased, ${this.quotas.held} places held`;
+  }
+
+  /** The process is gone, with or without the machine it ran on. */
+  vanish(withoutWord: boolean): void {
+    this.gone = true;
+    for (const { visit } of this.#visits) visit.vanish(withoutWord);
+    this.secondPorts.vanish(withoutWord);
+    // The memory of a dead process is nobody's.
+    for (const secret of this.#secrets) secret.fill(0);
+    this.parts.auditor.serverVanished();
+  }
+
+  secret(...buffers: readonly Uint8Array[]): void {
+    this.#secrets.push(...buffers);
+    this.parts.auditor.secret(...buffers);
+  }
+
+  /** As after a worker's work. What comes when the server is dead comes to nobody. */
+  later(ms: number, run: () => void): Planned {
+    return this.parts.world.after(ms, () => {
+      if (!this.gone) run();
+    });
+  }
+
+  poolMs(): number {
+    const { world, sky } = this.parts;
+    return sky.weather.poolMs * world.random.between(0.5, 1.5);
+  }
+
+  poolFails(): boolean {
+    const { world, sky } = this.parts;
+    const failed = world.random.oneIn(sky.weather.poolFailsOneIn);
+    if (failed) world.count('fault: pool job failed');
+    return failed;
+  }
+
+  #perform(first: FirstVisit, effect: FirstPortEffect): void {
+    const answer = (event: FirstPortEvent): void => first.visit.dispatch(event);
+    switch (effect.kind) {
+      case 'admit':
+        answer({ kind: 'admission', verdict: this.#verdict(effect) });
         return;
-      }
-      case 'lease': {
-        const lease: SecondPortLease = {
-          secondPort: this.#nextPort++,
-          secondHost: '',
-          leaseMs: 10_000,
-          serverRandom: random.bytes(32),
-          sessionId: random.bytes(16),
-          leaseToken: random.bytes(32),
-        };
-        this.leases.set(lease.secondPort, { lease, session: undefined, state: 'leased', candidates: [] });
-        answer({ kind: 'leased', lease });
+      case 'lease':
+        this.later(0, () => this.#lease(first));
         return;
-      }
       case 'makeOffer': {
-        const exponent = exponentOf(asked.job.group, random.below(3));
-        const made = makeOffers(this.#crypto, HOST_KEY, [asked.job], [exponent])[0]!;
-        if (!made.ok || this.#fails()) {
-          answer({ kind: 'offerRefused', code: made.ok ? 'BUSY' : made.code, retryAfterMs: 100 });
-          return;
-        }
-        this.secrets.push(exponent, made.kemSecret);
-        answer({ kind: 'offerMade', ...made, exponent });
+        const { crypto, signatures, world } = this.parts;
+        const exponent = exponentOf(effect.job.group, world.random.below(3));
+        this.later(this.poolMs(), () => {
+          const made = signatures.makeOffer(crypto, effect.job, exponent);
+          if (!made.ok || this.poolFails()) {
+            exponent.fill(0);
+            if (made.ok) made.kemSecret.fill(0);
+            answer({ kind: 'offerRefused', code: made.ok ? 'BUSY' : made.code, retryAfterMs: 100 });
+            return;
+          }
+          this.secret(exponent, made.kemSecret);
+          answer({ kind: 'offerMade', ...made, exponent });
+        });
         return;
       }
       case 'openLease': {
-        const lease = this.leases.get(asked.lease.secondPort)!;
-        lease.session = asked.session;
-        lease.state = 'open';
+        const { place, portLease } = first;
+        if (place === undefined || portLease === undefined)
+          throw new Error('an offered session has a place and a port');
+        first.place = undefined;
+        first.portLease = undefined;
+        this.parts.auditor.offered(textOf(effect.lease.sessionId), portLease.port);
+        this.leases.open(effect.session, portLease, place, effect.lease.leaseMs);
         return;
       }
       case 'releaseLease':
-        this.#release(this.leases.get(asked.lease.secondPort)!);
+        this.#releasePort(first);
+        return;
+      case 'ended':
+        first.place?.release();
+        first.place = undefined;
+        this.#visits.delete(first);
+        this.parts.auditor.expect(
+          first.visit.ends === 1,
+          () => `a visit at the first port ended ${first.visit.ends} times`,
+        );
+        this.parts.world.count(`first port: ${effect.end.kind}`);
         return;
       default:
-        throw new Error(`an effect nobody performs: ${effect.kind}`);
+        return;
     }
   }
 
-  #performSecond(
-    effect: SecondPortEffect | { kind: string },
-    lease: Lease,
-    driver: Driver<SecondPortState, SecondPortEvent, SecondPortEffect>,
-  ): void {
-    const answer = (event: SecondPortEvent): void => this.#network.muchLater(() => driver.dispatch(event));
-    const asked = effect as SecondPortEffect;
-    switch (asked.kind) {
-      case 'findLease':
-        driver.dispatch({ kind: 'leaseFound', terms: lease.state === 'open' ? lease.session?.terms : undefined });
-        return;
-      case 'takeLease': {
-        const session = lease.state === 'open' ? lease.session : undefined;
-        if (session !== undefined) {
-          lease.state = 'taken';
-          for (const other of lease.candidates) if (other !== driver) other.dispatch({ kind: 'displaced' });
-        }
-        driver.dispatch({ kind: 'leaseTaken', session });
-        return;
-      }
-      case 'makeKeys': {
-        const made = makeArrivals(this.#crypto, [asked.job])[0]!;
-        if (made.ok) this.secrets.push(made.keys.customer.key, made.keys.server.key, made.keys.serverFinished);
-        answer(
-          made.ok ? { kind: 'keysMade', keys: made.keys } : { kind: 'keysRefused', code: made.code, retryAfterMs: 0 },
-        );
-        return;
-      }
-      case 'verifyIdentity': {
-        const verified = this.#isEnrolled(asked.presented);
-        if (verified) this.presented.push(asked.presented.customerId);
-        asked.presented.credential.fill(0);
-        answer(
-          this.#fails() ? { kind: 'identityUnknown', code: 'BUSY', retryAfterMs: 50 } : { kind: 'identity', verified },
-        );
-        return;
-      }
-      case 'submit':
-        answer({ kind: 'submitted', ref: asked.ref, result: this.#submit(asked) });
-        return;
-      case 'query':
-        this.queries.push(`${asked.contentType} ${Buffer.from(asked.body).toString('hex')}`);
-        answer({
-          kind: 'queried',
-          ref: asked.ref,
-          result: { status: undefined, contentType: asked.contentType, body: Uint8Array.from(asked.body) },
-        });
-        return;
-      default:
-        throw new Error(`an effect nobody performs: ${effect.kind}`);
+  #verdict(
+    asked: Extract<FirstPortEffect, { kind: 'admit' }>,
+  ): Extract<FirstPortEvent, { kind: 'admission' }>['verdict'] {
+    const { random } = this.parts.world;
+    if (asked.cookie.length > 0) {
+      return this.#cookies.delete(textOf(asked.cookie))
+        ? { kind: 'admitted' }
+        : { kind: 'refused', code: 'BAD_COOKIE', retryAfterMs: 0 };
     }
+    if (!random.oneIn(this.parts.sky.weather.retryOneIn)) return { kind: 'admitted' };
+    this.parts.world.count('retries asked');
+    const cookie = random.bytes(16);
+    this.#cookies.add(textOf(cookie));
+    return { kind: 'retry', puzzleBits: random.below(5), cookie };
   }
 
-  #submit(asked: Extract<SecondPortEffect, { kind: 'submit' }>): TransactionResult {
-    if (this.#fails()) return { kind: 'refusal', code: 'BUSY', retryAfterMs: 20, text: 'later' };
-    const id = Buffer.from(asked.transactionId).toString('hex');
-    const body = Buffer.from(asked.body).toString('hex');
-    const known = this.ledger.get(id);
-    if (known !== undefined)
-      return known.body === body && known.contentType === asked.contentType
-        ? { kind: 'receipt', receipt: known.receipt }
-        : { kind: 'refusal', code: 'IDEMPOTENCY_CONFLICT', retryAfterMs: 0, text: 'another document' };
-    const unsigned = encodeUnsignedReceipt({
-      transactionId: asked.transactionId,
-      outcome: 'processed',
-      sequence: BigInt(this.ledger.size + 1),
-      committedTimeUs: 1n,
-      bodyHash: this.#crypto.sha256(asked.body),
-      resultContentType: asked.contentType,
-      result: asked.body.slice(0, 60_000),
-      keyId: hostKeyId(HOST_PUBLIC_KEY),
+  #lease(first: FirstVisit): void {
+    const { world, sky } = this.parts;
+    const slot = this.table.lease(world.nowMs);
+    if (slot === undefined) {
+      world.count('no port free');
+      first.visit.dispatch({ kind: 'leaseRefused', code: 'BUSY', retryAfterMs: 1_000 });
+      return;
+    }
+    if (world.random.oneIn(sky.weather.quarantineOneIn)) {
+      world.count('fault: port in use by others');
+      this.table.quarantine(slot, 'EADDRINUSE', world.nowMs + QUARANTINE_MS);
+      this.#lease(first);
+      return;
+    }
+    const port = PORT_BEGINS + (this.parts.bugs.sharesANumber === true ? slot >> 1 : slot);
+    const portLease = new PortLease(port, () => {
+      this.#held.delete(port);
+      this.table.release(slot);
+      this.parts.auditor.released(port);
     });
-    const receipt = Uint8Array.from([...unsigned, ...new Uint8Array(64)]);
-    this.ledger.set(id, { contentType: asked.contentType, body, receipt, effects: 1 });
-    return { kind: 'receipt', receipt };
+    this.#held.set(port, portLease);
+    first.portLease = portLease;
+    const lease: SecondPortLease = {
+      secondPort: port,
+      secondHost: '',
+      leaseMs: LEASE_MS,
+      serverRandom: world.random.bytes(32),
+      sessionId: world.random.bytes(16),
+      leaseToken: world.random.bytes(32),
+    };
+    first.visit.dispatch({ kind: 'leased', lease });
   }
 
-  #release(lease: Lease): void {
-    if (lease.session !== undefined) wipeLeasedSession(lease.session);
-    lease.state = 'released';
-  }
-
-  #fails(): boolean {
-    return this.#behaviour.failOneIn > 0 && this.#network.random.oneIn(this.#behaviour.failOneIn);
+  #releasePort(first: FirstVisit): void {
+    first.portLease?.release();
+    first.portLease = undefined;
   }
 }
