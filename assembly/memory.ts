@@ -6,7 +6,7 @@
 //   0x001000  0x000400  HASH           sha256, hmac   states, message schedule, block                     yes, wiped
 //   0x002000  0x001000  EXPONENT       modexp         an exponent a lane, little endian, zero padded      yes, wiped
 //   0x003000  0x008000  NUMBERS        kernel         8 numbers of 0x1000 bytes                           yes, wiped
-//   0x00b000  0x001800  COLUMNS        kernel         column sums, squares of digits                      yes, wiped
+//   0x00b000  0x001400  COLUMNS        kernel         column sums                                         yes, wiped
 //   0x00d000  0x000940  HASH_FOUR      sha256-four    states, message schedule, blocks of four messages   yes, wiped
 //   0x010000  0x010000  WINDOW         modexp         powers of the peer's value, for window selection    yes, wiped
 //   0x020000  0x010000  STAGING_IN     caller         arguments, written by JavaScript                    yes, wiped by the caller
@@ -25,7 +25,7 @@ export const NUMBERS: usize = 0x3000;
 export const NUMBER_SIZE: usize = 0x1000;
 export const NUMBERS_SIZE: usize = 0x8000;
 export const COLUMNS: usize = 0xb000;
-export const COLUMNS_SIZE: usize = 0x1800;
+export const COLUMNS_SIZE: usize = 0x1400;
 export const HASH_FOUR: usize = 0xd000;
 export const HASH_FOUR_SIZE: usize = 0x940;
 export const WINDOW: usize = 0x10000;

@@ -29,8 +29,6 @@ import { COLUMNS, QUOTIENT, SINGLE_MULTIPLE, SINGLE_STARTS } from './memory';
 const TO_L: usize = 0x600;
 /** The column sums. */
 const SUMS: usize = COLUMNS;
-/** What each digit's square adds to H, and TO_L behind to L. */
-const SQUARES: usize = COLUMNS + 0xc00;
 /** From the starts of a product's columns to halves of those of a square's. */
 const TO_HALVES: usize = 0xc00;
 
@@ -100,12 +98,12 @@ function makeMultiple(p: usize, n: i32): void {
 }
 
 @inline
-function value(at: usize, carry: u64): u64 {
-  return load<u64>(at, TO_L) + ((load<u64>(at) << 63) >>> 12) + carry;
+function value(H: u64, L: u64, carry: u64): u64 {
+  return L + ((H << 63) >>> 12) + carry;
 }
 @inline
-function carryOf(at: usize, v: u64): u64 {
-  return (v >>> 52) + (load<u64>(at) >>> 1);
+function carryOf(H: u64, v: u64): u64 {
+  return (v >>> 52) + (H >>> 1);
 }
 @inline
 function digit(v: u64): f64 {
@@ -114,17 +112,21 @@ function digit(v: u64): f64 {
 /** Four digits at `to` from the columns at `at`; the carry into the next column. */
 @inline
 function finishFour(to: usize, at: usize, carry: u64): u64 {
-  let v = value(at, carry);
-  carry = carryOf(at, v);
+  let H = load<u64>(at);
+  let v = value(H, load<u64>(at, TO_L), carry);
+  carry = carryOf(H, v);
   store<f64>(to, digit(v));
-  v = value(at + 8, carry);
-  carry = carryOf(at + 8, v);
+  H = load<u64>(at, 8);
+  v = value(H, load<u64>(at, 8 + TO_L), carry);
+  carry = carryOf(H, v);
   store<f64>(to, digit(v), 8);
-  v = value(at + 16, carry);
-  carry = carryOf(at + 16, v);
+  H = load<u64>(at, 16);
+  v = value(H, load<u64>(at, 16 + TO_L), carry);
+  carry = carryOf(H, v);
   store<f64>(to, digit(v), 16);
-  v = value(at + 24, carry);
-  carry = carryOf(at + 24, v);
+  H = load<u64>(at, 24);
+  v = value(H, load<u64>(at, 24 + TO_L), carry);
+  carry = carryOf(H, v);
   store<f64>(to, digit(v), 24);
   return carry;
 }
@@ -211,44 +213,44 @@ function lastBlock(out: usize, at: usize, p: usize, n: i32, carry: u64): void {
   const c2 = v128.load(CONSTANTS, 16);
   const p1 = v128.load(p, 8);
   const p2 = v128.load(p, 16);
-  let h: v128, l: v128;
-
-  let v = value(at, carry);
-  carry = carryOf(at, v);
+  let H = load<u64>(at);
+  let v = value(H, load<u64>(at, TO_L), carry);
+  carry = carryOf(H, v);
   const a0 = f64x2.splat(digit(v));
-  h = fma(a0, p1, c1); l = low(a0, p1, h, c2);
-  addToColumn(at + 8, i64x2.extract_lane(h, 0), i64x2.extract_lane(l, 0));
-  const H2 = i64x2.extract_lane(h, 1);
-  const L2 = i64x2.extract_lane(l, 1);
-  h = fma(a0, p2, c1); l = low(a0, p2, h, c2);
-  let H3 = i64x2.extract_lane(h, 1);
-  let L3 = i64x2.extract_lane(l, 1);
+  let h = fma(a0, p1, c1); // of columns 1 and 2
+  let l = low(a0, p1, h, c2);
+  H = load<u64>(at, 8) + i64x2.extract_lane(h, 0);
+  let L = load<u64>(at, 8 + TO_L) + i64x2.extract_lane(l, 0);
+  let H2 = load<u64>(at, 16) + i64x2.extract_lane(h, 1);
+  let L2 = load<u64>(at, 16 + TO_L) + i64x2.extract_lane(l, 1);
+  h = fma(a0, p2, c1); // of column 3, in the upper lane
+  l = low(a0, p2, h, c2);
+  let H3 = load<u64>(at, 24) + i64x2.extract_lane(h, 1);
+  let L3 = load<u64>(at, 24 + TO_L) + i64x2.extract_lane(l, 1);
 
-  v = value(at + 8, carry);
-  carry = carryOf(at + 8, v);
+  v = value(H, L, carry);
+  carry = carryOf(H, v);
   const a1 = f64x2.splat(digit(v));
-  h = fma(a1, p1, c1); l = low(a1, p1, h, c2);
-  addToColumn(at + 16, H2 + i64x2.extract_lane(h, 0), L2 + i64x2.extract_lane(l, 0));
+  h = fma(a1, p1, c1);
+  l = low(a1, p1, h, c2);
+  H2 += i64x2.extract_lane(h, 0);
+  L2 += i64x2.extract_lane(l, 0);
   H3 += i64x2.extract_lane(h, 1);
   L3 += i64x2.extract_lane(l, 1);
 
-  v = value(at + 16, carry);
-  carry = carryOf(at + 16, v);
+  v = value(H2, L2, carry);
+  carry = carryOf(H2, v);
   const a2 = f64x2.splat(digit(v));
-  h = fma(a2, p1, c1); l = low(a2, p1, h, c2);
-  addToColumn(at + 24, H3 + i64x2.extract_lane(h, 0), L3 + i64x2.extract_lane(l, 0));
+  h = fma(a2, p1, c1);
+  l = low(a2, p1, h, c2);
+  H3 += i64x2.extract_lane(h, 0);
+  L3 += i64x2.extract_lane(l, 0);
 
-  v = value(at + 24, carry);
-  carry = carryOf(at + 24, v);
+  v = value(H3, L3, carry);
+  carry = carryOf(H3, v);
   const a3 = f64x2.splat(digit(v));
   const to = at + 32;
   columns(to, to, at + (<usize>n << 3), p + 32, p + (<usize>n << 3), a0, a1, a2, a3, p1, p2, c1, c2, true, out, carry);
-}
-
-@inline
-function addToColumn(at: usize, h: i64, l: i64): void {
-  store<i64>(at, load<i64>(at) + h);
-  store<i64>(at, load<i64>(at, TO_L) + l, TO_L);
 }
 
 /** out = x y / R; |x|, |y| <= p gives |out| <= p. n digits, n a multiple of 4. out may be x or y. */
@@ -280,13 +282,6 @@ export function squareSingle(out: usize, x: usize, p: usize, n: i32): void {
   const size = <usize>n << 3;
   const q = p + SINGLE_MULTIPLE;
   squareColumns(x, p + SINGLE_STARTS + TO_HALVES, size);
-  for (let i: usize = 0, at = SUMS; i < size; i += 8, at += 16) {
-    // Digit i meets itself in column 2i.
-    const H = v128.load(at);
-    const L = v128.load(at, TO_L);
-    v128.store(at, i64x2.sub(add(H, H), v128.load64_zero(SQUARES + i)));
-    v128.store(at, i64x2.sub(add(L, L), v128.load64_zero(SQUARES + i, TO_L)), TO_L);
-  }
   let at = SUMS;
   let next = finishFour(QUOTIENT, at, CARRY_BIAS);
   let carry = next;
@@ -298,9 +293,15 @@ export function squareSingle(out: usize, x: usize, p: usize, n: i32): void {
   lastBlock(out, at, p, n, carry);
 }
 
+/** Twice the sum, but for what the square of a digit in its lower lane added. */
+@inline
+function doubled(sum: v128, square: v128): v128 {
+  return i64x2.sub(add(sum, sum), v128.and(square, v128.load(CONSTANTS, 96)));
+}
+
 /**
- * The sums of x x from `starts`, each product of two digits once, the squares of digits also to SQUARES. A block begins with four
- * columns' pairs that hold a square in their lower lane:
+ * The column sums of x x from `starts`, halves. A block's first eight columns get nothing from later blocks and are doubled at once; they
+ * begin with the squares of its digits:
  *
  *   columns   0,1      2,3      4,5      6,7      8,9 ..
  *   a0        x0 x1    x2 x3    x4 x5    x6 x7
@@ -313,59 +314,49 @@ function squareColumns(x: usize, starts: usize, size: usize): void {
   const c1 = v128.load(CONSTANTS);
   const c2 = v128.load(CONSTANTS, 16);
   const end = x + size;
-  let h: v128, l: v128, H: v128, L: v128;
-  let a0: v128, a1: v128, a2: v128, a3: v128, b0: v128, b1: v128, b2: v128, b3: v128;
+  let g: v128, h: v128, l: v128, H: v128, L: v128;
+  let a0: v128, a1: v128, a2: v128, a3: v128, b0: v128, b2: v128, b3: v128;
   let from = starts;
   let tail = starts + size;
   let to = SUMS;
-  let squares = SQUARES;
-  for (; x < end; x += 32, tail += 32, squares += 32) {
+  for (; x < end; x += 32, tail += 32) {
     a0 = v128.load64_splat(x);
     a1 = v128.load64_splat(x, 8);
     a2 = v128.load64_splat(x, 16);
     a3 = v128.load64_splat(x, 24);
+
     b0 = v128.load(x);
-    b1 = v128.load(x, 8);
+    g = fma(a0, b0, c1); l = low(a0, b0, g, c2);
+    v128.store(to, doubled(add(v128.load(from), g), g));
+    v128.store(to, doubled(add(v128.load(from, TO_L), l), l), TO_L);
+
+    b0 = v128.load(x, 8);
     b2 = v128.load(x, 16);
-    b3 = v128.load(x, 24);
-    h = fma(a0, b0, c1); l = low(a0, b0, h, c2);
-    v128.store64_lane(squares, h, 0);
-    v128.store64_lane(squares, l, 0, TO_L);
-    v128.store(to, add(v128.load(from), h));
-    v128.store(to, add(v128.load(from, TO_L), l), TO_L);
-    h = fma(a1, b1, c1); l = low(a1, b1, h, c2);
-    v128.store64_lane(squares, h, 0, 8);
-    v128.store64_lane(squares, l, 0, 8 + TO_L);
-    H = add(v128.load(from, 16), h);
-    L = add(v128.load(from, 16 + TO_L), l);
-    h = fma(a0, b2, c1); H = add(H, h); L = add(L, low(a0, b2, h, c2));
-    v128.store(to, H, 16);
-    v128.store(to, L, 16 + TO_L);
+    g = fma(a1, b0, c1); l = low(a1, b0, g, c2);
+    h = fma(a0, b2, c1); H = add(v128.load(from, 16), h); L = add(v128.load(from, 16 + TO_L), low(a0, b2, h, c2));
+    v128.store(to, doubled(add(H, g), g), 16);
+    v128.store(to, doubled(add(L, l), l), 16 + TO_L);
+
     // The last block has four digits, with zeros behind, and these columns are its last four.
     const isLast = x + 32 == end;
     from = isLast ? tail : from + 32;
+    b3 = v128.load(x, 24);
     b0 = v128.load(x, 32);
-    h = fma(a2, b2, c1); l = low(a2, b2, h, c2);
-    v128.store64_lane(squares, h, 0, 16);
-    v128.store64_lane(squares, l, 0, 16 + TO_L);
-    H = add(v128.load(from), h);
-    L = add(v128.load(from, TO_L), l);
-    h = fma(a1, b3, c1); H = add(H, h); L = add(L, low(a1, b3, h, c2));
+    g = fma(a2, b2, c1); l = low(a2, b2, g, c2);
+    h = fma(a1, b3, c1); H = add(v128.load(from), h); L = add(v128.load(from, TO_L), low(a1, b3, h, c2));
     h = fma(a0, b0, c1); H = add(H, h); L = add(L, low(a0, b0, h, c2));
-    v128.store(to, H, 32);
-    v128.store(to, L, 32 + TO_L);
+    v128.store(to, doubled(add(H, g), g), 32);
+    v128.store(to, doubled(add(L, l), l), 32 + TO_L);
+
     b2 = v128.load(x, 40);
-    h = fma(a3, b3, c1); l = low(a3, b3, h, c2);
-    v128.store64_lane(squares, h, 0, 24);
-    v128.store64_lane(squares, l, 0, 24 + TO_L);
-    H = add(v128.load(from, 16), h);
-    L = add(v128.load(from, 16 + TO_L), l);
+    g = fma(a3, b3, c1); l = low(a3, b3, g, c2);
     b3 = v128.load(x, 48);
-    h = fma(a2, b0, c1); H = add(H, h); L = add(L, low(a2, b0, h, c2));
+    h = fma(a2, b0, c1); H = add(v128.load(from, 16), h); L = add(v128.load(from, 16 + TO_L), low(a2, b0, h, c2));
     h = fma(a1, b2, c1); H = add(H, h); L = add(L, low(a1, b2, h, c2));
     h = fma(a0, b3, c1); H = add(H, h); L = add(L, low(a0, b3, h, c2));
-    v128.store(to, H, 48);
-    v128.store(to, L, 48 + TO_L);
+    v128.store(to, doubled(add(H, g), g), 48);
+    v128.store(to, doubled(add(L, l), l), 48 + TO_L);
+
     if (isLast) break;
     to += 64;
     columns(to, from + 32, tail, x + 64, end, a0, a1, a2, a3, b2, b3, c1, c2, false, 0, 0);
