@@ -137,7 +137,8 @@ export const ERRORS = {
   PARAMETER_MISMATCH: {
     fault: 'peer',
     retry: 'never',
-    advice: 'The public numbers in the offer are not those of the named group: do not use this server.',
+    advice:
+      'The offer has other public numbers than the named group, or leads to another host than this customer allows: do not use this server before its operator has explained it.',
   },
   DOWNGRADE: {
     fault: 'peer',

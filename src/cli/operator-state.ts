@@ -38,6 +38,8 @@ export interface OperatorState {
   readonly nextHostKey: Uint8Array | undefined;
   /** Where customers of this machine find the first port, by the configuration. */
   readonly firstPort: { readonly host: string; readonly port: number };
+  /** The second host that offers name, when one is configured. */
+  readonly advertisedHost: string | undefined;
 }
 
 /** The ledger opened for writing: commits of a running server and of this command take turns. */
@@ -65,6 +67,7 @@ export async function withOperatorState<Result>(
       hostKey: directory.hostPublicKey,
       nextHostKey: directory.nextHostKey === undefined ? undefined : rawHostPublicKey(directory.nextHostKey),
       firstPort: firstPortOf(configuration),
+      advertisedHost: configuration['advertised-host'] || undefined,
     });
   } finally {
     await ledger.close();

@@ -188,13 +188,14 @@ class SessionClient implements CustomerSession {
       return;
     }
     this.#crypto = crypto;
-    const { hostKey, nextHostKey, policy } = this.#identity;
+    const { hostKey, nextHostKey, policy, server } = this.#identity;
     const machine = createCustomer({
       hashing: crypto,
       policy,
       pins: { hostKey, nextHostKey },
       trustOnFirstUse: policy.trust === 'tofu',
-      secondHosts: policy.secondHosts,
+      // The host it came to may be named as well as left out.
+      secondHosts: [server.host, ...policy.secondHosts],
     });
     this.#driver = new Driver(machine, (effect) => this.#perform(effect));
     this.#dispatch({ kind: 'start', identity: authOf(this.#identity), material: freshMaterial(this.#identity.policy) });

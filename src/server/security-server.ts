@@ -17,6 +17,7 @@ import { idleListenersMax, readDescriptorLimit } from './descriptor-budget.ts';
 import { FirstPortDesk } from './first-port-desk.ts';
 import { IdentityDesk } from './identity-desk.ts';
 import { LeaseRegistry } from './lease-registry.ts';
+import { listenError } from './listen-error.ts';
 import { isWithin, ProxiedSockets } from './proxied-sockets.ts';
 import { applyReload, firstPortMachine, type Live, quotaLimits, type ReloadReport } from './reload.ts';
 import { SecondPortDesk } from './second-port-desk.ts';
@@ -310,13 +311,9 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
     try {
       await once(this.#listener, 'listening');
     } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      const why =
-        code === 'EADDRINUSE'
-          ? 'another process listens there; stop it, or choose another port with --first-port'
-          : message;
-      const where = descriptor === undefined ? `${host}:${port}` : `at descriptor ${descriptor}`;
-      throw new SallyportError('UNREACHABLE', `the first port ${where} could not be opened: ${why}`, { cause });
+      if (descriptor === undefined) throw listenError('the first port', { host, port }, cause, 'first');
+      const { message } = cause as Error;
+      throw new SallyportError('UNREACHABLE', `descriptor ${descriptor} is no first port: ${message}`, { cause });
     }
     this.#listener.on('error', (error) =>
       this.#log.error({ event: 'listener-failed', port: this.address.port, reason: error.message }),

@@ -51,7 +51,7 @@ function findMismatch(suite: Suite, secondHosts: readonly string[], offer: Offer
     return `kem_ciphertext has not the length that ${suite.kem} gives`;
   if (offer.secondPort < SECOND_PORT_MIN) return 'the second port is below 1024';
   if (offer.secondHost !== '' && !secondHosts.includes(offer.secondHost))
-    return 'the second port is on a host that is not allowed';
+    return `the second port is on ${offer.secondHost}, a host that this customer does not allow (secondHosts)`;
   return undefined;
 }
 

@@ -50,7 +50,46 @@ describe('serve --print-config', () => {
   });
 });
 
+describe('serve --check-config', () => {
+  it.each([
+    [
+      ['--host', '203.0.113.9'],
+      'the first port 203.0.113.9:0 could not be opened: 203.0.113.9 is no address of this machine',
+    ],
+    [['--host', '300.1.2.3'], '300.1.2.3 is no address of this machine; name one of its own with --host'],
+    [['--admin-port', '0', '--admin-host', '203.0.113.9'], 'name one of its own with --admin-host'],
+  ])('%j: says that this machine cannot listen there', async (args, message) => {
+    const { exitCode, stdout, stderr } = await stage.run('serve', '--check-config', ...args);
+    expect([exitCode, stdout]).toEqual([EXIT.USAGE, '']);
+    expect(stderr).toContain(message);
+  });
+
+  it('says that all is right, and makes nothing', async () => {
+    const { exitCode, stdout } = await stage.run('serve', '--check-config', '--host', '0.0.0.0', '--admin-port', '0');
+    expect([exitCode, stdout]).toEqual([EXIT.OK, '✓ the configuration is right\n']);
+    expect(readdirSync(stage.folder)).not.toContain('sallyport-state');
+  });
+});
+
 describe('serve', () => {
+  it('names to customers the host that it advertises, whatever name they come by', async () => {
+    const { server, announcement } = await stage.serve('--state', 'nat', '--advertised-host', '127.0.0.1');
+    const { port } = announcement.firstPort;
+    writeFileSync(stage.path('nat.toml'), 'state = "nat"\nadvertised-host = "127.0.0.1"\n');
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const name = `by-${host}`;
+      await stage.json('enroll', name, '--config', 'nat.toml', '--server', `${host}:${port}`);
+      expect((await stage.run('balance', '--customer', `${name}.json`)).exitCode).toBe(EXIT.OK);
+    }
+    // Enrolled before anything was advertised, and by another name.
+    await stage.json('enroll', 'before', '--state', 'nat', '--server', `localhost:${port}`);
+    const { exitCode, stderr } = await stage.run('balance', '--customer', 'before.json');
+    expect(exitCode).toBe(EXIT.IDENTITY);
+    expect(stderr).toContain('the second port is on 127.0.0.1, a host that this customer does not allow (secondHosts)');
+    server.kill('SIGTERM');
+    await once(server, 'exit');
+  });
+
   it('says where everything is and the exact next command, which works', async () => {
     const server = stage.start([
       'serve',

@@ -52,13 +52,17 @@ export const registerEnroll: Register = (parent, invocation) => {
     const { profile = {} } = options;
     const path = options.file ?? `${customerId}.json`;
     const enrolled = await withOperatorState(options, async (state) => {
+      const server = options.server ?? state.firstPort;
+      const { advertisedHost } = state;
+      // Reached by one name and led to another: the customer refuses a host that its file does not name.
+      const secondHosts = advertisedHost === undefined || advertisedHost === server.host ? [] : [advertisedHost];
       const identity: CustomerIdentity = {
         customerId: customerId!,
         profile,
         credential: new Uint8Array(randomBytes(CREDENTIAL_BYTES)),
-        server: options.server ?? state.firstPort,
+        server,
         ...(options.trust === 'pinned' ? { hostKey: state.hostKey, nextHostKey: state.nextHostKey } : {}),
-        policy: { ...DEFAULT_POLICY, trust: options.trust },
+        policy: { ...DEFAULT_POLICY, trust: options.trust, secondHosts },
       };
       // The file first: a customer without its file could never use its credential, a file without its customer only needs deleting.
       await createCustomerFile(path, identity);

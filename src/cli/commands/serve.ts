@@ -10,6 +10,7 @@ import { loadProcessors } from '../../ledger/processor-registry.ts';
 import type { AdminServer } from '../../server/admin/admin-server.ts';
 import { resolveConfiguration } from '../../server/configuration.ts';
 import type { SecurityServer } from '../../server/index.ts';
+import { requireListenable } from '../../server/listen-error.ts';
 import { jsonOption, onAction, type Register, withExamples } from '../invocation.ts';
 import { nextCommand } from '../next-command.ts';
 import { operate } from '../operate.ts';
@@ -31,7 +32,10 @@ export const registerServe: Register = (parent, invocation) => {
     .description('run the security server; makes host key, pepper and ledger on first use')
     .option('--config <file>', 'configuration file, TOML (default: ./sallyport.toml if there is one; SALLYPORT_CONFIG)')
     .option('--print-config', 'show every setting, its value and where it comes from, and exit')
-    .option('--check-config', 'say whether the configuration is right, processor modules included, and exit')
+    .option(
+      '--check-config',
+      'say whether the configuration is right, processor modules and addresses included, and exit',
+    )
     .option('--log-file <file>', 'write the log (JSON lines) there instead of to standard error')
     .addOption(jsonOption())
     .addOption(new Option('--trace-steps <fd>').argParser(Number).hideHelp());
@@ -51,6 +55,9 @@ export const registerServe: Register = (parent, invocation) => {
     const { configuration } = resolved;
     if (options.checkConfig) {
       await loadProcessors(configuration.processors, process.cwd());
+      await requireListenable('the first port', configuration.host, 'first');
+      if (configuration['admin-port'] !== 'off')
+        await requireListenable('the admin address', configuration['admin-host'], 'admin');
       if (output.json) output.document({ right: true });
       else output.line(`${output.style('green', '✓')} the configuration is right`);
       return undefined;
@@ -140,12 +147,13 @@ function secondPortsText(supply: unknown, mode: string): string {
   return mode === 'exclusive' ? `${shown}, one for each session` : `${shown}, shared by all sessions`;
 }
 
-/** With the state directory and the port when they are not where enroll would look. */
+/** With what enroll would not find by itself: files and ports that were named on this command line, or the port of a socket that was passed. */
 function enrollCommand({ state, address, configuration }: SecurityServer, options: Options): string {
-  const elsewhere = options.config !== undefined || options.state !== undefined;
-  const moved = options.firstPort !== undefined || configuration['first-port'] === 0;
+  const moved = options.firstPort !== undefined || configuration['first-port'] !== address.port;
+  const host = address.host === '0.0.0.0' || address.host === '::' ? '127.0.0.1' : address.host;
   return nextCommand(['enroll', 'alice', '--profile', 'email=alice@example.com'], {
-    state: elsewhere ? state.path : undefined,
-    server: moved ? addressOf(address.host, address.port) : undefined,
+    config: options.config,
+    state: options.state === undefined ? undefined : state.path,
+    server: moved ? addressOf(host, address.port) : undefined,
   });
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { SallyportError } from '../../errors.ts';
+import { listenError } from '../listen-error.ts';
 import { type Access, isLoopbackAddress, LOOPBACK_ACCESS, tokenAccess } from './access.ts';
 import { EventStreams } from './event-streams.ts';
 import { type ObservedServer, ServerMetrics } from './metrics.ts';
@@ -93,13 +93,7 @@ export class AdminServer {
       await once(admin.#http, 'listening');
     } catch (cause) {
       admin.#board.close();
-      const why =
-        (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'another process listens there' : String(cause);
-      throw new SallyportError(
-        'UNREACHABLE',
-        `the admin address ${options.host}:${options.port} could not be opened: ${why}; choose another with --admin-port`,
-        { cause },
-      );
+      throw listenError('the admin address', options, cause, 'admin');
     }
     return admin;
   }

@@ -50,6 +50,8 @@ output, #port-under { min-height: 21px; font-size: 14px; } #port-under { color: 
 meter { width: 100%; height: 14px; }
 .u-wrap { max-width: 100%; } .u-legend { font-size: 13px; width: auto; margin: 0; color: var(--text); text-align: left; }
 .u-legend tr, .u-legend th, .u-legend td { border: 0; padding: 1px 6px 1px 0; } .u-legend.u-inline tr { margin-right: 10px; }
+/* The time has no line in the plot, so its name needs no mark. */
+.u-legend.u-inline tr:first-child .u-marker { display: none; }
 .u-legend th { color: var(--text); } .u-legend td { color: var(--muted); }
 footer { color: var(--muted); font-size: 13px; padding-top: 14px; padding-bottom: 30px; overflow-wrap: anywhere; }
 @media (max-width: 860px) { .tiles { grid-template-columns: repeat(3, minmax(0, 1fr)); } .grid { grid-template-columns: minmax(0, 1fr); } }
