@@ -77,6 +77,12 @@ describe.skipIf(!promtool.present)(`what Prometheus reads, ${promtool.where}`, (
       await expect.poll(() => stage.server.gauges).toMatchObject({ live: 0, ended: { completed: 1 } });
       const metrics = await (await fetch(`http://127.0.0.1:${admin.address.port}/metrics`)).text();
       expect(metrics).toMatch(/^sallyport_sessions_ended_total\{port="second",reason="completed",code=""\} 1$/m);
+      // What alerts ask for is there before it happens: an increase from nothing is none to Prometheus.
+      for (const nothing of [
+        'sallyport_connections_refused_total{reason="rate-host"} 0',
+        'sallyport_sessions_ended_total{port="second",reason="alertSent",code="INTERNAL"} 0',
+      ])
+        expect(metrics.split('\n')).toContain(nothing);
       expect(promtool.feed(metrics, 'check', 'metrics')).toEqual({ exitCode: 0, text: '' });
       const wrong = `${metrics}# TYPE sallyport_speed_total gauge\nsallyport_speed_total 1\n`;
       expect(promtool.feed(wrong, 'check', 'metrics').text).toContain('sallyport_speed_total');

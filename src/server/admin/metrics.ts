@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { QuotaRefusal } from '../admission/quotas.ts';
 import type { SecurityServer } from '../security-server.ts';
 import type { SecurityServerGauges } from '../security-server-interface.ts';
 import type { Phase } from '../session-report.ts';
@@ -29,6 +30,16 @@ const PHASE_BOUNDS_SECONDS = [
 
 /** Gauges of prom-client's that are named as counters: `promtool check metrics` objects. The same numbers by kind stay, without `_total`. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
+const REFUSALS = Object.keys({
+  'half-open': 0,
+  'half-open-host': 0,
+  'half-open-network': 0,
+  'rate-host': 0,
+  'proxy-header': 0,
+} satisfies Record<QuotaRefusal | 'proxy-header', 0>);
+/** Codes that deploy/prometheus/alerts.yaml asks for. */
+const ALERTED_CODES = ['INTERNAL', 'AUTH_FAILED'] as const;
 
 /**
  * The metrics of one server in Prometheus' text format (docs/OPERATIONS.md lists them). Events are counted as they come; gauges are read
@@ -72,6 +83,10 @@ export class ServerMetrics {
       labelNames: ['kind'],
       registers,
     });
+    // There from the start: Prometheus sees no increase in a counter whose first value it sees is the first event.
+    for (const reason of REFUSALS) this.#refused.inc({ reason }, 0);
+    for (const code of ALERTED_CODES) this.#ended.inc({ port: 'second', reason: 'alertSent', code }, 0);
+    for (const kind of ['transaction', 'query'] as const) this.#requests.inc({ kind }, 0);
     this.#addGauges();
     new Gauge({
       name: 'sallyport_ready',
