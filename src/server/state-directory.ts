@@ -115,7 +115,7 @@ export function announceNextHostKey(path: string): Uint8Array {
 /** Takes the announced key into use; the old one's public half is kept for its receipts. NOT_FOUND when none was announced. */
 export function adoptNextHostKey(path: string): { readonly retired: Uint8Array; readonly current: Uint8Array } {
   const next = join(path, NEXT_HOST_KEY);
-  if (!existsSync(next)) throw notFound(next);
+  if (!existsSync(next)) throw nothingAnnounced(next);
   const current = rawHostPublicKey(readHostKey(next));
   const retired = rawHostPublicKey(readHostKey(join(path, HOST_KEY)));
   // First the public key of the past, then the change: cut off between the two, the old key stays in use and is listed once more.
@@ -130,7 +130,7 @@ export function adoptNextHostKey(path: string): { readonly retired: Uint8Array; 
 /** Forgets the announced key. NOT_FOUND when there is none. */
 export function cancelNextHostKey(path: string): void {
   const next = join(path, NEXT_HOST_KEY);
-  if (!existsSync(next)) throw notFound(next);
+  if (!existsSync(next)) throw nothingAnnounced(next);
   attempt(next, 'removed', () => rmSync(next));
   syncDirectory(path);
 }
@@ -323,6 +323,13 @@ function attempt<Result>(path: string, what: string, action: () => Result): Resu
 
 function fileError(path: string, what: string, cause: unknown): SallyportError {
   return new SallyportError('BAD_FILE', `${path} could not be ${what}: ${(cause as Error).message}`, { cause });
+}
+
+function nothingAnnounced(next: string): SallyportError {
+  return new SallyportError(
+    'NOT_FOUND',
+    `${next} does not exist: no next host key is announced; "sallyport keys rotate" announces one`,
+  );
 }
 
 function notFound(path: string): SallyportError {

@@ -112,7 +112,9 @@ describe('the state directory', () => {
 
   it('announces, adopts and cancels the next host key', () => {
     const before = openStateDirectory(path, { create: true });
-    expect(() => adoptNextHostKey(path)).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
+    expect(() => adoptNextHostKey(path)).toThrow(
+      expect.objectContaining({ code: 'NOT_FOUND', message: expect.stringContaining('keys rotate') }),
+    );
     announceNextHostKey(path);
     cancelNextHostKey(path);
     expect(() => cancelNextHostKey(path)).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
