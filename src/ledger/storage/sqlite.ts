@@ -4,6 +4,7 @@ import type { Account } from '../accounts.ts';
 import { type ChainHead, type JournalEntry, sameHead } from '../entry.ts';
 import type { CustomerRecord } from '../identity.ts';
 import { inspectLedger, type LedgerCheck } from './sqlite-check.ts';
+import { syncLog } from './sqlite-log.ts';
 import {
   createLedgerFile,
   guarded,
@@ -61,6 +62,7 @@ export class SqliteStorage implements LedgerStorage {
       const database = openWritable(path, lockWaitMs);
       if (pagesMax !== undefined) database.exec(`PRAGMA max_page_count = ${Math.trunc(pagesMax)}`);
       migrate(database);
+      syncLog(path);
       this.#writer = new Writer(database);
     });
   }
