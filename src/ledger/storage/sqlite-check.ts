@@ -4,6 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { SallyportError } from '../../errors.ts';
 import { chainAfter, EMPTY_HEAD } from '../entry.ts';
 import { APPLICATION_ID, MIGRATIONS } from './migrations.ts';
+import { damageOfLog } from './sqlite-log.ts';
 import { openReadOnly, pragma, versionOf } from './sqlite-open.ts';
 import { SqliteReader } from './sqlite-reader.ts';
 
@@ -11,7 +12,8 @@ import { SqliteReader } from './sqlite-reader.ts';
  * How much of a ledger is looked at before it is written to.
  *
  *   mark   that it is a ledger, of a version that is known here
- *   tail   also that it is as long as it says, that its head is its journal's last entry, and that the newest entries are what the chain holds
+ *   tail   also that no finished commit of its log is out of reach, that it is as long as it says, that its head is its journal's last
+ *          entry, and that the newest entries are what the chain holds
  *   full   also every page, by SQLite's own check: reads the whole file
  */
 export type LedgerCheck = 'mark' | 'tail' | 'full';
@@ -22,6 +24,7 @@ const TAIL_ENTRIES = 1_000;
 /** Looks at a ledger without writing to it. Throws LEDGER_CORRUPT or LEDGER_TOO_NEW. */
 export async function inspectLedger(path: string, check: LedgerCheck): Promise<void> {
   if (statSync(path).size === 0) throw corrupt(`The ledger ${path} is empty: it was cut off.`);
+  if (check !== 'mark') checkLog(path);
   const database = openReadOnly(path);
   try {
     if (Number(pragma(database, 'application_id')) !== APPLICATION_ID)
@@ -39,6 +42,11 @@ export async function inspectLedger(path: string, check: LedgerCheck): Promise<v
   } finally {
     database.close();
   }
+}
+
+function checkLog(path: string): void {
+  const damage = damageOfLog(path);
+  if (damage !== undefined) throw corrupt(damage);
 }
 
 /** With a log beside it the file may rightly be shorter: its newest pages are in the log until they are folded in. */

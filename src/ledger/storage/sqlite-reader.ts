@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { JournalEntry } from '../entry.ts';
 import type { CommittedTransfer } from '../transfers.ts';
+import { damageOfLog } from './sqlite-log.ts';
 import { accountOf, customerOf, headOf, historyEntryOf, type Row, transferOf } from './sqlite-rows.ts';
 import type { LedgerReader, ReadEntry, StructuralFinding } from './storage.ts';
 
@@ -119,7 +120,13 @@ export class SqliteReader implements LedgerReader {
         name: 'orphaned-row' as const,
         detail: `a row of ${String(row.table)}${row.rowid === null ? '' : ` (${String(row.rowid)})`} refers to a missing row of ${String(row.parent)}`,
       }));
-    return [...damaged, ...orphaned];
+    return [...this.#logDamage(), ...damaged, ...orphaned];
+  }
+
+  #logDamage(): StructuralFinding[] {
+    const path = this.#database.location();
+    const damage = path === null ? undefined : damageOfLog(path);
+    return damage === undefined ? [] : [{ name: 'database-damaged', detail: damage }];
   }
 
   #sql(text: string): StatementSync {
