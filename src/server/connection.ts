@@ -29,17 +29,6 @@ const UNSENT_BYTES_MAX = 16_384;
 
 const NOTHING = new Uint8Array(0);
 
-const OWN_KINDS: ReadonlySet<string> = new Set([
-  'send',
-  'end',
-  'close',
-  'destroy',
-  'setDeadline',
-  'clearDeadline',
-  'pauseReading',
-  'resumeReading',
-]);
-
 /**
  * A socket with its state machine: bytes and timers in, effects out. It decides nothing about the protocol. What throws in here is a bug,
  * and ends this connection alone.
@@ -93,10 +82,6 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
 
   #perform(effect: Effect | OwnEffect<Deadline>): void {
     if (effect.kind === 'ended') this.#ended = true;
-    if (!OWN_KINDS.has(effect.kind)) {
-      this.#options.perform(effect as Exclude<Effect, OwnEffect<Deadline>>);
-      return;
-    }
     const { socket } = this.#options;
     const own = effect as OwnEffect<Deadline>;
     switch (own.kind) {
@@ -130,6 +115,8 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
       case 'resumeReading':
         socket.resume();
         return;
+      default:
+        this.#options.perform(effect as Exclude<Effect, OwnEffect<Deadline>>);
     }
   }
 

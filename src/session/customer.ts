@@ -44,7 +44,7 @@ import {
   wishesOf,
 } from './customer-opening.ts';
 import { awaitClose, type ConnectedState, receiveMessage, sendWaiting, takeRequest } from './customer-requests.ts';
-import type { Expectation, Machine } from './machine.ts';
+import { type Expectation, frames, IGNORE, type Machine } from './machine.ts';
 import { openChannel, openMessage, sealMessage } from './record-channel.ts';
 
 export type CustomerMachine = Machine<CustomerState, CustomerEvent, CustomerEffect>;
@@ -58,27 +58,32 @@ export function createCustomer(context: CustomerContext): CustomerMachine {
   };
 }
 
+const OFFER_OR_WHY_NOT = frames('OFFER', 'RETRY', 'ERROR');
+const ERROR = frames('ERROR');
+const RECORD_OR_WHY_NOT = frames('RECORD', 'ERROR');
+const RECORD = frames('RECORD');
+
 function expects(state: CustomerState): Expectation {
   switch (state.phase) {
     case 'awaitingOffer':
-      return { kind: 'frames', types: ['OFFER', 'RETRY', 'ERROR'] };
+      return OFFER_OR_WHY_NOT;
     case 'joining':
       // Until our flight has left, the server can only say that it will not have us.
-      return { kind: 'frames', types: ['ERROR'] };
+      return ERROR;
     case 'awaitingFinished':
       // The plain ERROR may come in place of the first record, and never after it.
-      return { kind: 'frames', types: ['RECORD', 'ERROR'] };
+      return RECORD_OR_WHY_NOT;
     case 'awaitingAuthResult':
     case 'ready':
     case 'closing':
-      return { kind: 'frames', types: ['RECORD'] };
+      return RECORD;
     case 'idle':
     case 'connectingFirst':
     case 'solvingPuzzle':
     case 'decidingHostKey':
     case 'verifyingOffer':
     case 'closed':
-      return { kind: 'ignore' };
+      return IGNORE;
   }
 }
 

@@ -23,7 +23,7 @@ import type {
   FirstPortState,
   SecondPortLease,
 } from './first-port-interface.ts';
-import type { Expectation, Machine, Step } from './machine.ts';
+import { type Expectation, frames, IGNORE, type Machine, NOTHING, type Step } from './machine.ts';
 import { chooseSuite } from './negotiate.ts';
 import type { SessionEnd } from './session-end.ts';
 import { joinTranscript, keep } from './transcript.ts';
@@ -68,17 +68,19 @@ export function createFirstPort(context: FirstPortContext): FirstPortMachine {
   };
 }
 
+const HELLO = frames('HELLO');
+
 function expects(state: FirstPortState): Expectation {
   switch (state.phase) {
     case 'awaitingHello':
-      return { kind: 'frames', types: ['HELLO'] };
+      return HELLO;
     case 'awaitingAdmission':
     case 'awaitingLease':
     case 'awaitingOffer':
-      return { kind: 'nothing' };
+      return NOTHING;
     case 'lingering':
     case 'closed':
-      return { kind: 'ignore' };
+      return IGNORE;
   }
 }
 

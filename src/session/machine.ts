@@ -18,6 +18,14 @@ export type Expectation =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'ignore' };
 
+/** Asked for at every event, so there is one of each. */
+export const PAUSE: Expectation = { kind: 'pause' };
+export const NOTHING: Expectation = { kind: 'nothing' };
+export const IGNORE: Expectation = { kind: 'ignore' };
+export function frames(...types: readonly FrameType[]): Expectation {
+  return { kind: 'frames', types };
+}
+
 /**
  * A protocol without I/O. `step` is synchronous and has no clock, socket or randomness; a state is consumed by it and must not be used
  * again (secrets whose use has ended are wiped in place). Events that come too late for a state, such as a worker's answer after the

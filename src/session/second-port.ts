@@ -15,7 +15,7 @@ import { decodeCustomerKey } from '../wire/customer-key.ts';
 import type { Frame } from '../wire/frame.ts';
 import { isRightClaim } from './claim.ts';
 import { type LeasedSession, wipeLeasedSession } from './leased-session.ts';
-import type { Expectation, Machine } from './machine.ts';
+import { type Expectation, frames, IGNORE, type Machine, NOTHING, PAUSE } from './machine.ts';
 import { openChannel, openMessage, sealMessage } from './record-channel.ts';
 import { alert, close, drop, go, type SecondPortStep } from './second-port-ending.ts';
 import type {
@@ -55,25 +55,28 @@ export function createSecondPort(context: SecondPortContext): SecondPortMachine 
   };
 }
 
+const CUSTOMER_KEY = frames('CUSTOMER_KEY');
+const RECORD = frames('RECORD');
+
 function expects(state: SecondPortState): Expectation {
   switch (state.phase) {
     case 'awaitingCustomerKey':
-      return { kind: 'frames', types: ['CUSTOMER_KEY'] };
+      return CUSTOMER_KEY;
     case 'awaitingLease':
     case 'awaitingSession':
     case 'awaitingKeys':
     case 'awaitingIdentity':
     case 'draining':
-      return { kind: 'pause' };
+      return PAUSE;
     case 'awaitingAuth':
-      return { kind: 'frames', types: ['RECORD'] };
+      return RECORD;
     case 'serving':
-      return takesRequests(state) ? { kind: 'frames', types: ['RECORD'] } : { kind: 'pause' };
+      return takesRequests(state) ? RECORD : PAUSE;
     case 'finishing':
-      return { kind: 'nothing' };
+      return NOTHING;
     case 'lingering':
     case 'closed':
-      return { kind: 'ignore' };
+      return IGNORE;
   }
 }
 
