@@ -12,7 +12,7 @@
 // Ranges, for the 160 products of the widest column: |L| < 2^58, |H| < 2^59, |carry| < 2^58. Each column starts from
 // -count * constant + 2^60, so that its accumulators are positive where they are shifted, and logical shifts do (arithmetic 64-bit
 // ones are slow on x86); 2^51 more in L brings the digit's low 52 bits to [0, 2^52), a balanced digit plus 2^51.
-//   v = L + carry + ((H & 1) << 51);  digit = (v & (2^52 - 1)) - 2^51, by way of f64 bits;  carry = (v >>> 52) + (H >>> 1)
+//   s = L + carry;  digit = ((s + (H << 51)) & (2^52 - 1)) - 2^51, by way of f64 bits;  carry = ((s >>> 51) + H) >>> 1
 // The biases in carry, 2^8 and 2^59, are taken off where the next column's L starts.
 //
 // p = -1 mod 2^64 for the ffdhe primes, so the quotient's digit m_i is its column's own low digit, and m_i p_0 = -m_i cancels it; the
@@ -46,7 +46,6 @@ export const CONSTANTS = memory.data<u64>([
   0x000fffffffffffff, 0x000fffffffffffff, // 2^52 - 1
   0x4330000000000000, 0x4330000000000000, // bits of 2^52
   0x4338000000000000, 0x4338000000000000, // 2^52 + 2^51
-  0x0000000000000001, 0x0000000000000001,
   0xffffffffffffffff, 0x0000000000000000, // the lower lane
 ], 16);
 
@@ -63,18 +62,15 @@ export function add(a: v128, b: v128): v128 {
 export function low(a: v128, b: v128, high: v128, c2: v128): v128 {
   return f64x2.relaxed_madd(a, b, f64x2.sub(c2, high));
 }
+/** What a column's sums come to but for H: `sum` = L + carry. */
 @inline
-export function columnValue(H: v128, L: v128, carry: v128): v128 {
-  return add(add(L, carry), i64x2.shl(v128.and(H, v128.load(CONSTANTS, 80)), 51));
-}
-@inline
-export function columnDigit(v: v128): v128 {
-  const bits = v128.or(v128.and(v, v128.load(CONSTANTS, 32)), v128.load(CONSTANTS, 48));
+export function columnDigit(H: v128, sum: v128): v128 {
+  const bits = v128.or(v128.and(add(sum, i64x2.shl(H, 51)), v128.load(CONSTANTS, 32)), v128.load(CONSTANTS, 48));
   return f64x2.sub(bits, v128.load(CONSTANTS, 64));
 }
 @inline
-export function columnCarry(H: v128, v: v128): v128 {
-  return add(i64x2.shr_u(v, 52), i64x2.shr_u(H, 1));
+export function columnCarry(H: v128, sum: v128): v128 {
+  return i64x2.shr_u(add(i64x2.shr_u(sum, 51), H), 1);
 }
 
 const PROBE = memory.data<f64>([1.000000000931322574615478515625, 1.00000000186264514923095703125]); // 1 + 2^-30, 1 + 2^-29

@@ -11,7 +11,7 @@
 //
 //   |out| <= |x| |y| / R + 3 p / 4 + 1
 
-import { CARRY_BIAS, CONSTANTS, add, columnCarry, columnDigit, columnValue, fma, low, startH, startL } from './fma';
+import { CARRY_BIAS, CONSTANTS, add, columnCarry, columnDigit, fma, low, startH, startL } from './fma';
 import { COLUMNS as SUMS, PAIR_MULTIPLE, PAIR_STARTS, QUOTIENT } from './memory';
 
 /** Bytes of one digit of all lanes. */
@@ -89,17 +89,17 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
       h = fma(a0, b0, c1); H1 = add(H1, h); L1 = add(L1, low(a0, b0, h, c2));
       h = fma(a1, b1, c1); H1 = add(H1, h); L1 = add(L1, low(a1, b1, h, c2));
     }
-    a0 = columnValue(H0, L0, carry);
-    carry = columnCarry(H0, a0);
-    a0 = columnDigit(a0);
+    L0 = add(L0, carry);
+    carry = columnCarry(H0, L0);
+    a0 = columnDigit(H0, L0);
     v128.store(m, a0);
     if (end >= size - 4 * DIGIT) {
       b1 = v128.load(p1);
       h = fma(a0, b1, c1); H1 = add(H1, h); L1 = add(L1, low(a0, b1, h, c2));
     }
-    a1 = columnValue(H1, L1, carry);
-    carry = columnCarry(H1, a1);
-    a1 = columnDigit(a1);
+    L1 = add(L1, carry);
+    carry = columnCarry(H1, L1);
+    a1 = columnDigit(H1, L1);
     v128.store(m, a1, 16);
     nextH = H2;
     nextL = L2;
@@ -163,13 +163,13 @@ export function multiplyPair(out: usize, x: usize, y: usize, p: usize, n: i32): 
     H0 = add(H0, nextH);
     L0 = add(L0, nextL);
     const to = out + from - 2 * DIGIT;
-    a0 = columnValue(H0, L0, carry);
-    carry = columnCarry(H0, a0);
-    a0 = columnDigit(a0);
+    L0 = add(L0, carry);
+    carry = columnCarry(H0, L0);
+    a0 = columnDigit(H0, L0);
     v128.store(to, a0);
-    a1 = columnValue(H1, L1, carry);
-    carry = columnCarry(H1, a1);
-    a1 = columnDigit(a1);
+    L1 = add(L1, carry);
+    carry = columnCarry(H1, L1);
+    a1 = columnDigit(H1, L1);
     v128.store(to, a1, 16);
     nextH = H2;
     nextL = L2;
@@ -250,17 +250,17 @@ export function squarePair(out: usize, x: usize, p: usize, n: i32): void {
       h = fma(a0, b0, c1); H1 = add(H1, h); L1 = add(L1, low(a0, b0, h, c2));
       h = fma(a1, b1, c1); H1 = add(H1, h); L1 = add(L1, low(a1, b1, h, c2));
     }
-    a0 = columnValue(H0, L0, carry);
-    carry = columnCarry(H0, a0);
-    a0 = columnDigit(a0);
+    L0 = add(L0, carry);
+    carry = columnCarry(H0, L0);
+    a0 = columnDigit(H0, L0);
     v128.store(m, a0);
     if (end >= size - 4 * DIGIT) {
       b1 = v128.load(p1);
       h = fma(a0, b1, c1); H1 = add(H1, h); L1 = add(L1, low(a0, b1, h, c2));
     }
-    a1 = columnValue(H1, L1, carry);
-    carry = columnCarry(H1, a1);
-    a1 = columnDigit(a1);
+    L1 = add(L1, carry);
+    carry = columnCarry(H1, L1);
+    a1 = columnDigit(H1, L1);
     v128.store(m, a1, 16);
     nextH = H2;
     nextL = L2;
@@ -339,13 +339,13 @@ export function squarePair(out: usize, x: usize, p: usize, n: i32): void {
     H1 = add(H1, v128.load(sums, 32));
     L1 = add(L1, v128.load(sums, 48));
     const to = out + from - 2 * DIGIT;
-    a0 = columnValue(H0, L0, carry);
-    carry = columnCarry(H0, a0);
-    a0 = columnDigit(a0);
+    L0 = add(L0, carry);
+    carry = columnCarry(H0, L0);
+    a0 = columnDigit(H0, L0);
     v128.store(to, a0);
-    a1 = columnValue(H1, L1, carry);
-    carry = columnCarry(H1, a1);
-    a1 = columnDigit(a1);
+    L1 = add(L1, carry);
+    carry = columnCarry(H1, L1);
+    a1 = columnDigit(H1, L1);
     v128.store(to, a1, 16);
     nextH = H2;
     nextL = L2;

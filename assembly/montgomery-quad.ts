@@ -15,7 +15,6 @@ const QUAD_CONSTANTS = memory.data<u64>([
   0x000fffffffffffff, 0x000fffffffffffff, 0x000fffffffffffff, 0x000fffffffffffff,
   0x4330000000000000, 0x4330000000000000, 0x4330000000000000, 0x4330000000000000,
   0x4338000000000000, 0x4338000000000000, 0x4338000000000000, 0x4338000000000000,
-  0x0000000000000001, 0x0000000000000001, 0x0000000000000001, 0x0000000000000001,
   0x0800000000000100, 0x0800000000000100, 0x0800000000000100, 0x0800000000000100,
   0x0000000000000000, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000,
 ], 32);
@@ -30,19 +29,18 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
   const size = <usize>n * DIGIT;
   let shift1: i32 = 1;
   let shift51: i32 = 51;
-  let shift52: i32 = 52;
   const q = p + QUAD_MULTIPLE;
   const p1 = p + DIGIT;
   const p2 = p + 2 * DIGIT;
   const fourth = QUOTIENT + size - 4 * DIGIT; // the fourth digit of the quotient from its end
   let starts = p + QUAD_STARTS;
-  let carryA = v128.load(constants, 192);
-  let carryB = v128.load(constants, 208);
+  let carryA = v128.load(constants, 160);
+  let carryB = v128.load(constants, 176);
   let H0A: v128, H0B: v128, L0A: v128, L0B: v128, H1A: v128, H1B: v128, L1A: v128, L1B: v128, H2A: v128, H2B: v128, L2A: v128, L2B: v128;
-  let nextHA = v128.load(constants, 224);
-  let nextHB = v128.load(constants, 240);
-  let nextLA = v128.load(constants, 224);
-  let nextLB = v128.load(constants, 240);
+  let nextHA = v128.load(constants, 192);
+  let nextHB = v128.load(constants, 208);
+  let nextLA = v128.load(constants, 192);
+  let nextLB = v128.load(constants, 208);
   let gA: v128, gB: v128, hA: v128, hB: v128, a0A: v128, a0B: v128, a1A: v128, a1B: v128, a2A: v128, a2B: v128, a3A: v128, a3B: v128, b0A: v128, b0B: v128, b1A: v128, b1B: v128;
 
   // Columns below n: products of x y and m q cancel, leaving the quotient's digits.
@@ -55,10 +53,10 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
     H1B = v128.load64_splat(starts, 16);
     L1A = v128.load64_splat(starts, 24);
     L1B = v128.load64_splat(starts, 24);
-    H2A = v128.load(constants, 224);
-    H2B = v128.load(constants, 240);
-    L2A = v128.load(constants, 224);
-    L2B = v128.load(constants, 240);
+    H2A = v128.load(constants, 192);
+    H2B = v128.load(constants, 208);
+    L2A = v128.load(constants, 192);
+    L2B = v128.load(constants, 208);
     starts += 32;
     for (let i = x, j = y + end; j >= y; i += 2 * DIGIT, j -= 2 * DIGIT) {
       a0A = v128.load(i, 0);
@@ -154,12 +152,12 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
       L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
       L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
     }
-    a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
-    a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a0B, shift52), i64x2.shr_u(H0B, shift1));
-    a0A = f64x2.sub(v128.or(v128.and(a0A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a0B = f64x2.sub(v128.or(v128.and(a0B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    L0A = i64x2.add(L0A, carryA);
+    L0B = i64x2.add(L0B, carryB);
+    carryA = i64x2.shr_u(i64x2.add(i64x2.shr_u(L0A, shift51), H0A), shift1);
+    carryB = i64x2.shr_u(i64x2.add(i64x2.shr_u(L0B, shift51), H0B), shift1);
+    a0A = f64x2.sub(v128.or(v128.and(i64x2.add(L0A, i64x2.shl(H0A, shift51)), v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a0B = f64x2.sub(v128.or(v128.and(i64x2.add(L0B, i64x2.shl(H0B, shift51)), v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(m, a0A, 0);
     v128.store(m, a0B, 16);
     if (end >= size - 4 * DIGIT) {
@@ -172,12 +170,12 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
       L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
       L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
     }
-    a1A = i64x2.add(i64x2.add(L1A, carryA), i64x2.shl(v128.and(H1A, v128.load(constants, 160)), shift51));
-    a1B = i64x2.add(i64x2.add(L1B, carryB), i64x2.shl(v128.and(H1B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a1A, shift52), i64x2.shr_u(H1A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a1B, shift52), i64x2.shr_u(H1B, shift1));
-    a1A = f64x2.sub(v128.or(v128.and(a1A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a1B = f64x2.sub(v128.or(v128.and(a1B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    L1A = i64x2.add(L1A, carryA);
+    L1B = i64x2.add(L1B, carryB);
+    carryA = i64x2.shr_u(i64x2.add(i64x2.shr_u(L1A, shift51), H1A), shift1);
+    carryB = i64x2.shr_u(i64x2.add(i64x2.shr_u(L1B, shift51), H1B), shift1);
+    a1A = f64x2.sub(v128.or(v128.and(i64x2.add(L1A, i64x2.shl(H1A, shift51)), v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a1B = f64x2.sub(v128.or(v128.and(i64x2.add(L1B, i64x2.shl(H1B, shift51)), v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(m, a1A, 32);
     v128.store(m, a1B, 48);
     nextHA = H2A;
@@ -259,10 +257,10 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
     H1B = v128.load(sums, 80);
     L1A = v128.load(sums, 96);
     L1B = v128.load(sums, 112);
-    H2A = v128.load(constants, 224);
-    H2B = v128.load(constants, 240);
-    L2A = v128.load(constants, 224);
-    L2B = v128.load(constants, 240);
+    H2A = v128.load(constants, 192);
+    H2B = v128.load(constants, 208);
+    L2A = v128.load(constants, 192);
+    L2B = v128.load(constants, 208);
     for (let i = x + from, j = y + last; i <= x + last; i += 2 * DIGIT, j -= 2 * DIGIT) {
       a0A = v128.load(i, 0);
       a0B = v128.load(i, 16);
@@ -328,20 +326,20 @@ export function multiplyQuad(out: usize, x: usize, y: usize, p: usize, n: i32): 
     L0A = i64x2.add(L0A, nextLA);
     L0B = i64x2.add(L0B, nextLB);
     const to = out + from - 2 * DIGIT;
-    a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
-    a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a0B, shift52), i64x2.shr_u(H0B, shift1));
-    a0A = f64x2.sub(v128.or(v128.and(a0A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a0B = f64x2.sub(v128.or(v128.and(a0B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    L0A = i64x2.add(L0A, carryA);
+    L0B = i64x2.add(L0B, carryB);
+    carryA = i64x2.shr_u(i64x2.add(i64x2.shr_u(L0A, shift51), H0A), shift1);
+    carryB = i64x2.shr_u(i64x2.add(i64x2.shr_u(L0B, shift51), H0B), shift1);
+    a0A = f64x2.sub(v128.or(v128.and(i64x2.add(L0A, i64x2.shl(H0A, shift51)), v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a0B = f64x2.sub(v128.or(v128.and(i64x2.add(L0B, i64x2.shl(H0B, shift51)), v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(to, a0A, 0);
     v128.store(to, a0B, 16);
-    a1A = i64x2.add(i64x2.add(L1A, carryA), i64x2.shl(v128.and(H1A, v128.load(constants, 160)), shift51));
-    a1B = i64x2.add(i64x2.add(L1B, carryB), i64x2.shl(v128.and(H1B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a1A, shift52), i64x2.shr_u(H1A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a1B, shift52), i64x2.shr_u(H1B, shift1));
-    a1A = f64x2.sub(v128.or(v128.and(a1A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a1B = f64x2.sub(v128.or(v128.and(a1B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    L1A = i64x2.add(L1A, carryA);
+    L1B = i64x2.add(L1B, carryB);
+    carryA = i64x2.shr_u(i64x2.add(i64x2.shr_u(L1A, shift51), H1A), shift1);
+    carryB = i64x2.shr_u(i64x2.add(i64x2.shr_u(L1B, shift51), H1B), shift1);
+    a1A = f64x2.sub(v128.or(v128.and(i64x2.add(L1A, i64x2.shl(H1A, shift51)), v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a1B = f64x2.sub(v128.or(v128.and(i64x2.add(L1B, i64x2.shl(H1B, shift51)), v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(to, a1A, 32);
     v128.store(to, a1B, 48);
     nextHA = H2A;
@@ -362,34 +360,33 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
   const size = <usize>n * DIGIT;
   let shift1: i32 = 1;
   let shift51: i32 = 51;
-  let shift52: i32 = 52;
   const q = p + QUAD_MULTIPLE;
   const p1 = p + DIGIT;
   const p2 = p + 2 * DIGIT;
   const fourth = QUOTIENT + size - 4 * DIGIT; // the fourth digit of the quotient from its end
   let starts = p + QUAD_STARTS;
-  let carryA = v128.load(constants, 192);
-  let carryB = v128.load(constants, 208);
+  let carryA = v128.load(constants, 160);
+  let carryB = v128.load(constants, 176);
   let H0A: v128, H0B: v128, L0A: v128, L0B: v128, H1A: v128, H1B: v128, L1A: v128, L1B: v128, H2A: v128, H2B: v128, L2A: v128, L2B: v128;
-  let nextHA = v128.load(constants, 224);
-  let nextHB = v128.load(constants, 240);
-  let nextLA = v128.load(constants, 224);
-  let nextLB = v128.load(constants, 240);
+  let nextHA = v128.load(constants, 192);
+  let nextHB = v128.load(constants, 208);
+  let nextLA = v128.load(constants, 192);
+  let nextLB = v128.load(constants, 208);
   let gA: v128, gB: v128, hA: v128, hB: v128, a0A: v128, a0B: v128, a1A: v128, a1B: v128, a2A: v128, a2B: v128, a3A: v128, a3B: v128, b0A: v128, b0B: v128, b1A: v128, b1B: v128;
 
   for (let end: usize = 0; end < size; end += 2 * DIGIT) {
-    H0A = v128.load(constants, 224);
-    H0B = v128.load(constants, 240);
-    L0A = v128.load(constants, 224);
-    L0B = v128.load(constants, 240);
-    H1A = v128.load(constants, 224);
-    H1B = v128.load(constants, 240);
-    L1A = v128.load(constants, 224);
-    L1B = v128.load(constants, 240);
-    H2A = v128.load(constants, 224);
-    H2B = v128.load(constants, 240);
-    L2A = v128.load(constants, 224);
-    L2B = v128.load(constants, 240);
+    H0A = v128.load(constants, 192);
+    H0B = v128.load(constants, 208);
+    L0A = v128.load(constants, 192);
+    L0B = v128.load(constants, 208);
+    H1A = v128.load(constants, 192);
+    H1B = v128.load(constants, 208);
+    L1A = v128.load(constants, 192);
+    L1B = v128.load(constants, 208);
+    H2A = v128.load(constants, 192);
+    H2B = v128.load(constants, 208);
+    L2A = v128.load(constants, 192);
+    L2B = v128.load(constants, 208);
     let i = x;
     let j = x + end;
     for (; i < j; i += 2 * DIGIT, j -= 2 * DIGIT) {
@@ -535,12 +532,12 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       L1A = i64x2.add(L1A, f64x2.relaxed_madd(a1A, b1A, f64x2.sub(c2A, hA)));
       L1B = i64x2.add(L1B, f64x2.relaxed_madd(a1B, b1B, f64x2.sub(c2B, hB)));
     }
-    a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
-    a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a0B, shift52), i64x2.shr_u(H0B, shift1));
-    a0A = f64x2.sub(v128.or(v128.and(a0A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a0B = f64x2.sub(v128.or(v128.and(a0B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    L0A = i64x2.add(L0A, carryA);
+    L0B = i64x2.add(L0B, carryB);
+    carryA = i64x2.shr_u(i64x2.add(i64x2.shr_u(L0A, shift51), H0A), shift1);
+    carryB = i64x2.shr_u(i64x2.add(i64x2.shr_u(L0B, shift51), H0B), shift1);
+    a0A = f64x2.sub(v128.or(v128.and(i64x2.add(L0A, i64x2.shl(H0A, shift51)), v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a0B = f64x2.sub(v128.or(v128.and(i64x2.add(L0B, i64x2.shl(H0B, shift51)), v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(m, a0A, 0);
     v128.store(m, a0B, 16);
     if (end >= size - 4 * DIGIT) {
@@ -553,12 +550,12 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
       L1A = i64x2.add(L1A, f64x2.relaxed_madd(a0A, b1A, f64x2.sub(c2A, hA)));
       L1B = i64x2.add(L1B, f64x2.relaxed_madd(a0B, b1B, f64x2.sub(c2B, hB)));
     }
-    a1A = i64x2.add(i64x2.add(L1A, carryA), i64x2.shl(v128.and(H1A, v128.load(constants, 160)), shift51));
-    a1B = i64x2.add(i64x2.add(L1B, carryB), i64x2.shl(v128.and(H1B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a1A, shift52), i64x2.shr_u(H1A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a1B, shift52), i64x2.shr_u(H1B, shift1));
-    a1A = f64x2.sub(v128.or(v128.and(a1A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a1B = f64x2.sub(v128.or(v128.and(a1B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    L1A = i64x2.add(L1A, carryA);
+    L1B = i64x2.add(L1B, carryB);
+    carryA = i64x2.shr_u(i64x2.add(i64x2.shr_u(L1A, shift51), H1A), shift1);
+    carryB = i64x2.shr_u(i64x2.add(i64x2.shr_u(L1B, shift51), H1B), shift1);
+    a1A = f64x2.sub(v128.or(v128.and(i64x2.add(L1A, i64x2.shl(H1A, shift51)), v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a1B = f64x2.sub(v128.or(v128.and(i64x2.add(L1B, i64x2.shl(H1B, shift51)), v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(m, a1A, 32);
     v128.store(m, a1B, 48);
     nextHA = H2A;
@@ -631,18 +628,18 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
 
   const last = size - 2 * DIGIT;
   for (let from: usize = 2 * DIGIT; from <= size; from += 2 * DIGIT) {
-    H0A = v128.load(constants, 224);
-    H0B = v128.load(constants, 240);
-    L0A = v128.load(constants, 224);
-    L0B = v128.load(constants, 240);
-    H1A = v128.load(constants, 224);
-    H1B = v128.load(constants, 240);
-    L1A = v128.load(constants, 224);
-    L1B = v128.load(constants, 240);
-    H2A = v128.load(constants, 224);
-    H2B = v128.load(constants, 240);
-    L2A = v128.load(constants, 224);
-    L2B = v128.load(constants, 240);
+    H0A = v128.load(constants, 192);
+    H0B = v128.load(constants, 208);
+    L0A = v128.load(constants, 192);
+    L0B = v128.load(constants, 208);
+    H1A = v128.load(constants, 192);
+    H1B = v128.load(constants, 208);
+    L1A = v128.load(constants, 192);
+    L1B = v128.load(constants, 208);
+    H2A = v128.load(constants, 192);
+    H2B = v128.load(constants, 208);
+    L2A = v128.load(constants, 192);
+    L2B = v128.load(constants, 208);
     let i = x + from;
     let j = x + last;
     for (; i < j; i += 2 * DIGIT, j -= 2 * DIGIT) {
@@ -758,20 +755,20 @@ export function squareQuad(out: usize, x: usize, p: usize, n: i32): void {
     L1A = i64x2.add(L1A, v128.load(sums, 96));
     L1B = i64x2.add(L1B, v128.load(sums, 112));
     const to = out + from - 2 * DIGIT;
-    a0A = i64x2.add(i64x2.add(L0A, carryA), i64x2.shl(v128.and(H0A, v128.load(constants, 160)), shift51));
-    a0B = i64x2.add(i64x2.add(L0B, carryB), i64x2.shl(v128.and(H0B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a0A, shift52), i64x2.shr_u(H0A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a0B, shift52), i64x2.shr_u(H0B, shift1));
-    a0A = f64x2.sub(v128.or(v128.and(a0A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a0B = f64x2.sub(v128.or(v128.and(a0B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    L0A = i64x2.add(L0A, carryA);
+    L0B = i64x2.add(L0B, carryB);
+    carryA = i64x2.shr_u(i64x2.add(i64x2.shr_u(L0A, shift51), H0A), shift1);
+    carryB = i64x2.shr_u(i64x2.add(i64x2.shr_u(L0B, shift51), H0B), shift1);
+    a0A = f64x2.sub(v128.or(v128.and(i64x2.add(L0A, i64x2.shl(H0A, shift51)), v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a0B = f64x2.sub(v128.or(v128.and(i64x2.add(L0B, i64x2.shl(H0B, shift51)), v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(to, a0A, 0);
     v128.store(to, a0B, 16);
-    a1A = i64x2.add(i64x2.add(L1A, carryA), i64x2.shl(v128.and(H1A, v128.load(constants, 160)), shift51));
-    a1B = i64x2.add(i64x2.add(L1B, carryB), i64x2.shl(v128.and(H1B, v128.load(constants, 176)), shift51));
-    carryA = i64x2.add(i64x2.shr_u(a1A, shift52), i64x2.shr_u(H1A, shift1));
-    carryB = i64x2.add(i64x2.shr_u(a1B, shift52), i64x2.shr_u(H1B, shift1));
-    a1A = f64x2.sub(v128.or(v128.and(a1A, v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
-    a1B = f64x2.sub(v128.or(v128.and(a1B, v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
+    L1A = i64x2.add(L1A, carryA);
+    L1B = i64x2.add(L1B, carryB);
+    carryA = i64x2.shr_u(i64x2.add(i64x2.shr_u(L1A, shift51), H1A), shift1);
+    carryB = i64x2.shr_u(i64x2.add(i64x2.shr_u(L1B, shift51), H1B), shift1);
+    a1A = f64x2.sub(v128.or(v128.and(i64x2.add(L1A, i64x2.shl(H1A, shift51)), v128.load(constants, 64)), v128.load(constants, 96)), v128.load(constants, 128));
+    a1B = f64x2.sub(v128.or(v128.and(i64x2.add(L1B, i64x2.shl(H1B, shift51)), v128.load(constants, 80)), v128.load(constants, 112)), v128.load(constants, 144));
     v128.store(to, a1A, 32);
     v128.store(to, a1B, 48);
     nextHA = H2A;

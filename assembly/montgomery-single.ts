@@ -98,36 +98,33 @@ function makeMultiple(p: usize, n: i32): void {
 }
 
 @inline
-function value(H: u64, L: u64, carry: u64): u64 {
-  return L + ((H << 63) >>> 12) + carry;
+function carryOf(H: u64, sum: u64): u64 {
+  return ((sum >>> 51) + H) >>> 1;
 }
 @inline
-function carryOf(H: u64, v: u64): u64 {
-  return (v >>> 52) + (H >>> 1);
-}
-@inline
-function digit(v: u64): f64 {
-  return reinterpret<f64>((v & load<u64>(CONSTANTS, 32)) | load<u64>(CONSTANTS, 48)) - load<f64>(CONSTANTS, 64);
+function digit(H: u64, sum: u64): f64 {
+  const bits = ((sum + (H << 51)) & load<u64>(CONSTANTS, 32)) | load<u64>(CONSTANTS, 48);
+  return reinterpret<f64>(bits) - load<f64>(CONSTANTS, 64);
 }
 /** Four digits at `to` from the columns at `at`; the carry into the next column. */
 @inline
 function finishFour(to: usize, at: usize, carry: u64): u64 {
   let H = load<u64>(at);
-  let v = value(H, load<u64>(at, TO_L), carry);
-  carry = carryOf(H, v);
-  store<f64>(to, digit(v));
+  let sum = load<u64>(at, TO_L) + carry;
+  carry = carryOf(H, sum);
+  store<f64>(to, digit(H, sum));
   H = load<u64>(at, 8);
-  v = value(H, load<u64>(at, 8 + TO_L), carry);
-  carry = carryOf(H, v);
-  store<f64>(to, digit(v), 8);
+  sum = load<u64>(at, 8 + TO_L) + carry;
+  carry = carryOf(H, sum);
+  store<f64>(to, digit(H, sum), 8);
   H = load<u64>(at, 16);
-  v = value(H, load<u64>(at, 16 + TO_L), carry);
-  carry = carryOf(H, v);
-  store<f64>(to, digit(v), 16);
+  sum = load<u64>(at, 16 + TO_L) + carry;
+  carry = carryOf(H, sum);
+  store<f64>(to, digit(H, sum), 16);
   H = load<u64>(at, 24);
-  v = value(H, load<u64>(at, 24 + TO_L), carry);
-  carry = carryOf(H, v);
-  store<f64>(to, digit(v), 24);
+  sum = load<u64>(at, 24 + TO_L) + carry;
+  carry = carryOf(H, sum);
+  store<f64>(to, digit(H, sum), 24);
   return carry;
 }
 
@@ -214,9 +211,9 @@ function lastBlock(out: usize, at: usize, p: usize, n: i32, carry: u64): void {
   const p1 = v128.load(p, 8);
   const p2 = v128.load(p, 16);
   let H = load<u64>(at);
-  let v = value(H, load<u64>(at, TO_L), carry);
-  carry = carryOf(H, v);
-  const a0 = f64x2.splat(digit(v));
+  let sum = load<u64>(at, TO_L) + carry;
+  carry = carryOf(H, sum);
+  const a0 = f64x2.splat(digit(H, sum));
   let h = fma(a0, p1, c1); // of columns 1 and 2
   let l = low(a0, p1, h, c2);
   H = load<u64>(at, 8) + i64x2.extract_lane(h, 0);
@@ -228,9 +225,9 @@ function lastBlock(out: usize, at: usize, p: usize, n: i32, carry: u64): void {
   let H3 = load<u64>(at, 24) + i64x2.extract_lane(h, 1);
   let L3 = load<u64>(at, 24 + TO_L) + i64x2.extract_lane(l, 1);
 
-  v = value(H, L, carry);
-  carry = carryOf(H, v);
-  const a1 = f64x2.splat(digit(v));
+  sum = L + carry;
+  carry = carryOf(H, sum);
+  const a1 = f64x2.splat(digit(H, sum));
   h = fma(a1, p1, c1);
   l = low(a1, p1, h, c2);
   H2 += i64x2.extract_lane(h, 0);
@@ -238,17 +235,17 @@ function lastBlock(out: usize, at: usize, p: usize, n: i32, carry: u64): void {
   H3 += i64x2.extract_lane(h, 1);
   L3 += i64x2.extract_lane(l, 1);
 
-  v = value(H2, L2, carry);
-  carry = carryOf(H2, v);
-  const a2 = f64x2.splat(digit(v));
+  sum = L2 + carry;
+  carry = carryOf(H2, sum);
+  const a2 = f64x2.splat(digit(H2, sum));
   h = fma(a2, p1, c1);
   l = low(a2, p1, h, c2);
   H3 += i64x2.extract_lane(h, 0);
   L3 += i64x2.extract_lane(l, 0);
 
-  v = value(H3, L3, carry);
-  carry = carryOf(H3, v);
-  const a3 = f64x2.splat(digit(v));
+  sum = L3 + carry;
+  carry = carryOf(H3, sum);
+  const a3 = f64x2.splat(digit(H3, sum));
   const to = at + 32;
   columns(to, to, at + (<usize>n << 3), p + 32, p + (<usize>n << 3), a0, a1, a2, a3, p1, p2, c1, c2, true, out, carry);
 }
@@ -296,7 +293,7 @@ export function squareSingle(out: usize, x: usize, p: usize, n: i32): void {
 /** Twice the sum, but for what the square of a digit in its lower lane added. */
 @inline
 function doubled(sum: v128, square: v128): v128 {
-  return i64x2.sub(add(sum, sum), v128.and(square, v128.load(CONSTANTS, 96)));
+  return i64x2.sub(add(sum, sum), v128.and(square, v128.load(CONSTANTS, 80)));
 }
 
 /**

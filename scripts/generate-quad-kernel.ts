@@ -41,12 +41,13 @@ const EXPRESSIONS: Record<string, (args: string[], constant: (index: number) => 
   fma: ([a, b, c]) => `f64x2.relaxed_madd(${a}, ${b}, ${c})`,
   low: ([a, b, high, c2]) => `f64x2.relaxed_madd(${a}, ${b}, f64x2.sub(${c2}, ${high}))`,
   add: ([a, b]) => `i64x2.add(${a}, ${b})`,
-  columnValue: ([H, L, carry], constant) =>
-    `i64x2.add(i64x2.add(${L}, ${carry}), i64x2.shl(v128.and(${H}, ${constant(5)}), shift51))`,
-  columnDigit: ([v], constant) => `f64x2.sub(v128.or(v128.and(${v}, ${constant(2)}), ${constant(3)}), ${constant(4)})`,
-  columnCarry: ([H, v]) => `i64x2.add(i64x2.shr_u(${v}, shift52), i64x2.shr_u(${H}, shift1))`,
+  columnDigit: ([H, sum], constant) => {
+    const bits = `v128.and(i64x2.add(${sum}, i64x2.shl(${H}, shift51)), ${constant(2)})`;
+    return `f64x2.sub(v128.or(${bits}, ${constant(3)}), ${constant(4)})`;
+  },
+  columnCarry: ([H, sum]) => `i64x2.shr_u(i64x2.add(i64x2.shr_u(${sum}, shift51), ${H}), shift1)`,
 };
-const CALL = /(?<![\w.])(fma|low|add|columnValue|columnDigit|columnCarry)\(/;
+const CALL = /(?<![\w.])(fma|low|add|columnDigit|columnCarry)\(/;
 
 /** One half of a vector statement. */
 function half(statement: string, suffix: (typeof HALVES)[number]): string {
@@ -54,8 +55,8 @@ function half(statement: string, suffix: (typeof HALVES)[number]): string {
   const constant = (index: number): string => `v128.load(constants, ${32 * index + offset})`;
   let text = statement
     .replaceAll(VECTOR, `$1${suffix}`)
-    .replaceAll(/i64x2\.splat\(0\)/g, constant(7))
-    .replaceAll(/i64x2\.splat\(CARRY_BIAS\)/g, constant(6))
+    .replaceAll(/i64x2\.splat\(0\)/g, constant(6))
+    .replaceAll(/i64x2\.splat\(CARRY_BIAS\)/g, constant(5))
     .replaceAll(/v128\.load\((\w+)(?:, (\d+))?\)/g, (whole, address: string, at = '0') => {
       if (address === 'constants') return whole;
       if (address === 'CONSTANTS') return constant(Number(at) / 16);
@@ -76,7 +77,7 @@ function widenLine(line: string): string[] {
   const statement = line.trim();
   if (statement.startsWith('//') || statement.startsWith('/**') || statement === '') return [line];
   if (statement === 'const size = <usize>n * DIGIT;') {
-    return [line, ...['shift1', 'shift51', 'shift52'].map((name) => `${indent}let ${name}: i32 = ${name.slice(5)};`)];
+    return [line, ...['shift1', 'shift51'].map((name) => `${indent}let ${name}: i32 = ${name.slice(5)};`)];
   }
   if (/^let .*: v128/.test(statement)) {
     return [indent + statement.replaceAll(/(\w+): v128/g, '$1A: v128, $1B: v128')];
@@ -124,7 +125,6 @@ const QUAD_CONSTANTS = memory.data<u64>([
   0x000fffffffffffff, 0x000fffffffffffff, 0x000fffffffffffff, 0x000fffffffffffff,
   0x4330000000000000, 0x4330000000000000, 0x4330000000000000, 0x4330000000000000,
   0x4338000000000000, 0x4338000000000000, 0x4338000000000000, 0x4338000000000000,
-  0x0000000000000001, 0x0000000000000001, 0x0000000000000001, 0x0000000000000001,
   0x0800000000000100, 0x0800000000000100, 0x0800000000000100, 0x0800000000000100,
   0x0000000000000000, 0x0000000000000000, 0x0000000000000000, 0x0000000000000000,
 ], 32);
