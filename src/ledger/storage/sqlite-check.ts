@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { SallyportError } from '../../errors.ts';
 import { chainAfter, EMPTY_HEAD } from '../entry.ts';
@@ -49,11 +49,15 @@ function checkLog(path: string): void {
   if (damage !== undefined) throw corrupt(damage);
 }
 
-/** With a log beside it the file may rightly be shorter: its newest pages are in the log until they are folded in. */
+/**
+ * With a log beside it the file may rightly be shorter: its newest pages are in the log until they are folded in. Others may commit and fold
+ * meanwhile, so the file is measured once more behind the look at the log.
+ */
 function checkLength(path: string, database: DatabaseSync): void {
-  const log = `${path}-wal`;
-  if (existsSync(log) && statSync(log).size > 0) return;
   const said = Number(pragma(database, 'page_count')) * Number(pragma(database, 'page_size'));
+  if (statSync(path).size >= said) return;
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  if (log !== undefined && log.size > 0) return;
   const { size } = statSync(path);
   if (size < said) throw corrupt(`The ledger ${path} was cut off: it has ${size} bytes and should have ${said}.`);
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { loadCrypto } from '../../crypto/index.ts';
 import { SallyportError } from '../../errors.ts';
 import { SqliteStorage } from '../../ledger/storage/sqlite.ts';
-import { requireWritable } from '../../ledger/storage/sqlite-open.ts';
+import { inspectLedger } from '../../ledger/storage/sqlite-check.ts';
+import { guardedAsync, requireWritable } from '../../ledger/storage/sqlite-open.ts';
 import type { ServerConfiguration } from '../settings.ts';
 import {
   checkBacklog,
@@ -75,8 +76,9 @@ async function checkLedgerAndClock(path: string): Promise<Finding[]> {
   try {
     requireWritable(path);
     await storage.open();
+    await guardedAsync(path, () => inspectLedger(path, 'tail'));
     const head = await storage.read((reader) => reader.head());
-    const found = `${path} opens; newest entry ${head.sequence}`;
+    const found = `${path} opens, and is in order up to its last entry, ${head.sequence}`;
     return [{ check: 'ledger', verdict: 'good', found, advice: '' }, checkClock(Date.now(), builtMs, head.timeUs)];
   } catch (error) {
     const clock = checkClock(Date.now(), builtMs, undefined);

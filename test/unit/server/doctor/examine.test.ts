@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +59,20 @@ describe('an examination', () => {
     // Whatever is not good says what to do.
     expect(findings.filter(({ verdict, advice }) => verdict !== 'good' && advice === '')).toEqual([]);
     expect(findings.filter(({ check }) => check === 'permissions')).toHaveLength(3);
+  });
+
+  it('finds a ledger that was cut off', async () => {
+    const state = join(folder(), 'state');
+    const { ledgerPath } = openStateDirectory(state, { create: true });
+    const storage = new SqliteStorage({ path: ledgerPath });
+    await storage.open();
+    await storage.close();
+    truncateSync(ledgerPath, statSync(ledgerPath).size - 100);
+    const findings = await examine(defaultConfiguration({ state, 'first-port': 0 }));
+    expect(findings.find(({ check }) => check === 'ledger')).toMatchObject({
+      verdict: 'bad',
+      found: expect.stringMatching(/cut off|damaged/),
+    });
   });
 
   it('finds a secret that others can read, and a ledger that is none', async () => {
