@@ -1,7 +1,7 @@
 /**
  * CPU time of the server process per complete session, beside node:tls.
  *
- *   npm run bench:sessions [-- --sessions 1500] [--rounds 5] [--concurrency 64] [--json FILE]
+ *   npm run bench:sessions [-- --quick] [--sessions 1500] [--rounds 5] [--concurrency 64] [--json FILE]
  *
  * Every server is a process of its own on loopback. A Sallyport session is two connections, the hybrid handshake, the profile check, one
  * durable transfer and its signed receipt; a node:tls session is one connection, a full handshake and the echo of 256 bytes. All servers
@@ -14,32 +14,39 @@ import { type CostMeter, tlsMeter } from './session-cost/tls-load.ts';
 import { TLS_VARIANTS } from './session-cost/tls-variants.ts';
 
 const GROUPS = ['ffdhe2048', 'ffdhe3072', 'ffdhe4096'] as const;
-/** Sessions before the first that counts: the engine's optimizing compiler works in the server process, and must be done. */
-const WARM_UP_SESSIONS = 3_000;
+const HYBRID = 'TLS 1.3 X25519MLKEM768';
 
 const { values } = parseArgs({
   options: {
-    sessions: { type: 'string', default: '1000' },
-    rounds: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
+    sessions: { type: 'string' },
+    rounds: { type: 'string' },
     concurrency: { type: 'string', default: '64' },
     json: { type: 'string' },
   },
 });
-const sessions = Number(values.sessions);
-const rounds = Number(values.rounds);
+/** A short look has one group and one node:tls handshake with it. */
+const groups = values.quick ? GROUPS.slice(1, 2) : GROUPS;
+const variants = values.quick
+  ? TLS_VARIANTS.filter(({ name }) => name === HYBRID || groups.some((group) => name === `TLS 1.3 ${group}`))
+  : TLS_VARIANTS;
+/** Sessions before the first that counts: the engine's optimizing compiler works in the server process, and must be done. */
+const warmUpSessions = values.quick ? 500 : 3_000;
+const sessions = Number(values.sessions ?? (values.quick ? 300 : 1_000));
+const rounds = Number(values.rounds ?? 3);
 const concurrency = Number(values.concurrency);
 
 const meters: CostMeter[] = [
-  ...(await Promise.all(GROUPS.map((group) => sallyportMeter(group, concurrency)))),
-  ...(await Promise.all(GROUPS.map((group) => sallyportMeter(group, concurrency, 'quads')))),
-  ...(await Promise.all(TLS_VARIANTS.map((variant) => tlsMeter(variant, concurrency)))),
+  ...(await Promise.all(groups.map((group) => sallyportMeter(group, concurrency)))),
+  ...(await Promise.all(groups.map((group) => sallyportMeter(group, concurrency, 'quads')))),
+  ...(await Promise.all(variants.map((variant) => tlsMeter(variant, concurrency)))),
 ];
 const costsUs = new Map<string, number[]>(meters.map((meter) => [meter.name, []]));
 
 try {
   for (const meter of meters) {
     console.error(`warming up ${meter.name}`);
-    await meter.measure(WARM_UP_SESSIONS);
+    await meter.measure(warmUpSessions);
   }
   for (let round = 1; round <= rounds; round++) {
     console.error(`round ${round} of ${rounds}`);
@@ -70,10 +77,10 @@ for (const { name, byThread } of rows) {
 }
 console.log('\nSallyport’s session to the bare handshake of node:tls\n');
 const ratios = ['', ' quads'].flatMap((kernel) =>
-  GROUPS.map((group) => ({
+  groups.map((group) => ({
     name: `Sallyport ${group}${kernel}`,
     sameGroup: costOf(`Sallyport ${group}${kernel}`) / costOf(`TLS 1.3 ${group}`),
-    x25519mlkem768: costOf(`Sallyport ${group}${kernel}`) / costOf('TLS 1.3 X25519MLKEM768'),
+    x25519mlkem768: costOf(`Sallyport ${group}${kernel}`) / costOf(HYBRID),
   })),
 );
 for (const { name, sameGroup, x25519mlkem768 } of ratios) {

@@ -17,7 +17,7 @@ import {
   label,
   len16,
 } from '../../test/interop/peer-wire.ts';
-import { answerQuestions, cpuMs } from './actor.ts';
+import { answerQuestions, cpuMs } from '../actor.ts';
 
 export type Manner = 'ignores the puzzle' | 'solves the puzzle';
 

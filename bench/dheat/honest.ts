@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Customer, DEFAULT_POLICY } from '../../src/customer/index.ts';
-import { answerQuestions, cpuMs } from './actor.ts';
+import { answerQuestions, cpuMs } from '../actor.ts';
 
 export interface Served {
   readonly port: number;

@@ -10,7 +10,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { Actor } from './actor.ts';
+import { Actor } from '../actor.ts';
 import type { FloodResult, Manner } from './flood.ts';
 import type { HonestResult, Served } from './honest.ts';
 

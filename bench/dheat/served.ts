@@ -2,7 +2,7 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Stage } from '../../test/e2e/stage.ts';
-import { answerQuestions, cpuMs } from './actor.ts';
+import { answerQuestions, cpuMs } from '../actor.ts';
 
 /** Without it nothing asks for a RETRY: rooms so large that no flood of this bench fills them by half. */
 const NO_PUZZLE = { 'crypto-queue': 1_000_000, 'half-open-max': 1_000_000 };

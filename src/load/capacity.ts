@@ -1,5 +1,7 @@
 /** Searches the highest rate that keeps given thresholds. */
 
+import type { LoadResult } from './load-result.ts';
+
 export interface CapacityPoint {
   /** Operations started per second. */
   readonly rate: number;
@@ -79,4 +81,26 @@ export async function findCapacity(search: CapacitySearch): Promise<CapacityResu
     else rate = Math.sqrt(passing * failing);
   }
   return result(failedByGenerator ? 'generator-limit' : 'found', passing);
+}
+
+/** What a run at this rate says: passed when all its thresholds were kept, of which there must be one, and it can be believed. */
+export function capacityPointOf(rate: number, result: LoadResult): CapacityPoint {
+  const failed = result.thresholds.filter((threshold) => !threshold.passed);
+  const total = result.completed + result.failed;
+  // Then the rate failed without showing whose limit it was.
+  const rejected = result.rejections.length > 0;
+  const words = [
+    ...failed.map((each) => `${each.text}: ${each.words}`),
+    ...result.rejections.map((each) => each.words),
+  ];
+  return {
+    rate,
+    passed: result.thresholds.length > 0 && failed.length === 0 && !rejected,
+    rejected,
+    reachedRate: result.rate.reached,
+    p50Ns: result.phases.whole?.percentiles.p50 ?? 0,
+    p99Ns: result.phases.whole?.percentiles.p99 ?? 0,
+    errorShare: total === 0 ? 0 : result.failed / total,
+    words: words.join('; '),
+  };
 }

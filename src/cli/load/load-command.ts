@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { addressOf } from '../../customer/connection.ts';
 import { SallyportError } from '../../errors.ts';
-import { type CapacityPoint, findCapacity } from '../../load/capacity.ts';
+import { capacityPointOf, findCapacity } from '../../load/capacity.ts';
 import type { DriverSettings, LoadCustomer } from '../../load/driver.ts';
 import type { GeneratorStatus } from '../../load/generator.ts';
 import { toCsv, toHdrLog } from '../../load/load-export.ts';
@@ -13,7 +13,7 @@ import type { LoadResult } from '../../load/load-result.ts';
 import { type LoadPlan, type LoadRun, runLoad } from '../../load/load-run.ts';
 import { renderLoadPage } from '../../load/page/load-page.ts';
 import { StopSwitch } from '../../load/scheduler.ts';
-import { parseThreshold, type Threshold } from '../../load/thresholds.ts';
+import { parseThreshold } from '../../load/thresholds.ts';
 import { formatNumber } from '../../load/wording.ts';
 import { parseWorkload } from '../../load/workload.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -69,7 +69,7 @@ export async function runLoadCommand(options: LoadOptions, output: Output): Prom
   });
   const { result, acknowledged } = await interruptible(output, (stop) =>
     options.findCapacity === true
-      ? searchCapacity(options, plan, thresholds, output, stop)
+      ? searchCapacity(options, plan, output, stop)
       : runShown(plan(load), `load ${workload.text}`, output, stop),
   );
   const verified = await verificationOf(options, output, customers, acknowledged);
@@ -116,7 +116,6 @@ async function runShown(plan: LoadPlan, title: string, output: Output, stop: Sto
 async function searchCapacity(
   options: LoadOptions,
   plan: (load: LoadPlan['load']) => LoadPlan,
-  thresholds: readonly Threshold[],
   output: Output,
   stop: StopSwitch,
 ): Promise<LoadRun> {
@@ -137,7 +136,7 @@ async function searchCapacity(
         stop,
       );
       acknowledged.push(...run.acknowledged);
-      const point = capacityPoint(rate, run.result, thresholds);
+      const point = capacityPointOf(rate, run.result);
       runs.push({ rate, passed: point.passed, run });
       output.note(`${formatNumber(rate)}/s: ${point.passed ? 'kept' : point.words}`);
       return point;
@@ -152,27 +151,6 @@ async function searchCapacity(
       capacity: { ...capacity, curve: capacity.curve.map((point) => ({ ...point })) },
     },
     acknowledged,
-  };
-}
-
-function capacityPoint(rate: number, result: LoadResult, thresholds: readonly Threshold[]): CapacityPoint {
-  const failed = result.thresholds.filter((threshold) => !threshold.passed);
-  const total = result.completed + result.failed;
-  // Then the rate failed without showing whose limit it was.
-  const rejected = result.rejections.length > 0;
-  const words = [
-    ...failed.map((each) => `${each.text}: ${each.words}`),
-    ...result.rejections.map((each) => each.words),
-  ];
-  return {
-    rate,
-    passed: thresholds.length > 0 && failed.length === 0 && result.rejections.length === 0,
-    rejected,
-    reachedRate: result.rate.reached,
-    p50Ns: result.phases.whole?.percentiles.p50 ?? 0,
-    p99Ns: result.phases.whole?.percentiles.p99 ?? 0,
-    errorShare: total === 0 ? 0 : result.failed / total,
-    words: words.join('; '),
   };
 }
 

@@ -1,12 +1,20 @@
 import { type ChildProcess, fork } from 'node:child_process';
 
+/** Who has something to put away when nobody asks any more has this long; then what is still open ends with the process. */
+const LEAVE_WITHIN_MS = 5_000;
+
 /** A process that answers one question at a time: `{ ask, ...parameters }` there, `{ answer }` or `{ failure }` back. */
 export class Actor {
   readonly #child: ChildProcess;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(script: URL) {
-    this.#child = fork(script, { execArgv: [...process.execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  constructor(script: URL, nodeFlags: readonly string[] = []) {
+    this.#child = fork(script, {
+      execArgv: [...process.execArgv, ...nodeFlags],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // Bytes stay bytes.
+      serialization: 'advanced',
+    });
   }
 
   ask<Answer>(ask: string, parameters: object = {}): Promise<Answer> {
@@ -36,7 +44,7 @@ export class Actor {
   }
 }
 
-/** The other end: what each question does. */
+/** The other end: what each question does. It ends with the process that asks. */
 export function answerQuestions(answers: Readonly<Record<string, (parameters: never) => unknown>>): void {
   process.on('message', (question: { readonly ask: string }) => {
     Promise.resolve()
@@ -46,6 +54,7 @@ export function answerQuestions(answers: Readonly<Record<string, (parameters: ne
         (error: unknown) => process.send!({ failure: error instanceof Error ? error.stack : String(error) }),
       );
   });
+  process.once('disconnect', () => setTimeout(() => process.exit(0), LEAVE_WITHIN_MS).unref());
 }
 
 /** CPU time of this process until now, all threads, user and system, in milliseconds. */
