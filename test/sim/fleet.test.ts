@@ -114,6 +114,7 @@ const WHAT_HAPPENS = [
   'fault: flight replayed',
   'fault: impostor',
   'fault: late segment',
+  'fault: killed while its ledger was opening',
   'fault: ledger thread killed',
   'fault: not reachable',
   'fault: partial write',

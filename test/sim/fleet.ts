@@ -9,12 +9,13 @@ import { Auditor, keyOf } from './auditor.ts';
 import { auditBooks } from './books.ts';
 import type { Roads } from './customer-session.ts';
 import { SimulatedDisk } from './disk.ts';
-import { LedgerHost, ledgerOver, WallClock } from './ledger-host.ts';
+import { ledgerOver, WallClock } from './ledger-host.ts';
 import { delayOf, type End, Link } from './link.ts';
 import { accountOf, customerIdOf, makeOrders } from './orders.ts';
 import { type CustomerBugs, Payer } from './payer.ts';
 import { SeededRandom } from './random.ts';
-import { type ServerBugs, ServerModel } from './server-model.ts';
+import { ServerLives } from './server-lives.ts';
+import type { ServerBugs } from './server-model.ts';
 import { QUICK_SIGNATURES, REAL_SIGNATURES, RECEIPT_KEYS, type Signatures } from './signatures.ts';
 import { SimulatedStorage, type StorageBugs } from './simulated-storage.ts';
 import { Strangers } from './strangers.ts';
@@ -86,8 +87,7 @@ class Fleet {
   readonly #identities: Auth[];
   readonly #strangers: Strangers;
   readonly #fundings = new Set<string>();
-  #server: ServerModel | undefined;
-  #ledger: LedgerHost | undefined;
+  readonly #lives: ServerLives;
 
   constructor(world: World, crypto: Crypto, options: FleetOptions) {
     const { random } = world;
@@ -106,9 +106,22 @@ class Fleet {
     this.#troubles = new Troubles(world, this.#sky);
     this.#disk = new SimulatedDisk(random, this.#troubles);
     this.#identities = Array.from({ length: 3 + random.below(8) }, (_, index) => identityOf(random, index));
+    this.#lives = new ServerLives({
+      world,
+      sky: this.#sky,
+      crypto,
+      signatures: this.#signatures,
+      policy: this.#policy,
+      peppers: PEPPERS,
+      auditor: this.auditor,
+      disk: this.#disk,
+      clock: this.#clock,
+      bugs: options.bugs ?? {},
+      onBug: (cause) => this.#bug(cause),
+    });
     this.#strangers = new Strangers(
       world,
-      () => this.#server?.portsHeld ?? [],
+      () => this.#lives.server?.portsHeld ?? [],
       (port, connected) => this.#connect(port, 'the strangers', connected, () => undefined),
     );
   }
@@ -117,13 +130,13 @@ class Fleet {
     await this.#enroll();
     this.#troubles.begin();
     const storm = this.#sky.weather;
-    this.#start();
+    this.#lives.start();
     const spreadMs = this.#world.random.between(5_000, 60_000);
     const payers = this.#identities.map((identity) => this.#payer(identity, spreadMs));
     this.#troubles.plan({
-      ledgerKilled: () => this.#ledger?.kill(),
-      serverKilled: (powerFails) => this.#killServer(powerFails),
-      serverDrained: () => this.#drainServer(),
+      ledgerKilled: () => this.#lives.ledger?.kill(),
+      serverKilled: (powerFails) => this.#lives.kill(powerFails),
+      serverDrained: () => this.#lives.drain(),
       clockJumps: (byUs) => {
         this.#clock.offsetUs += byUs;
       },
@@ -211,7 +224,7 @@ class Fleet {
     if (port !== 'first' && who !== 'the strangers') this.#eavesdrop(link, port);
     const address = who === 'the strangers' ? '198.51.100.7' : `192.0.2.${1 + Number(who.slice('customer-'.length))}`;
     this.#world.after(delayOf(this.#world, this.#sky), () => {
-      const server = this.#server;
+      const { server } = this.#lives;
       const there = port === 'first' ? server?.acceptFirst(theirs, address) : server?.acceptSecond(port, theirs);
       if (there === true) this.auditor.connected(who === 'the strangers' ? [theirs] : link.ends);
       this.#world.after(delayOf(this.#world, this.#sky), () => {
@@ -233,75 +246,8 @@ class Fleet {
     };
   }
 
-  #start(): void {
-    this.#world.count('server started');
-    const ledger: LedgerHost = new LedgerHost({
-      world: this.#world,
-      sky: this.#sky,
-      disk: this.#disk,
-      clock: this.#clock,
-      signer: this.#signatures.receiptSigner,
-      bugs: this.#options.bugs?.storage ?? {},
-      onBug: (cause) => this.#bug(cause),
-      onOpen: () => this.#listen(ledger),
-    });
-    this.#ledger = ledger;
-    ledger.start();
-    this.#world.touchPromises();
-  }
-
-  #listen(ledger: LedgerHost): void {
-    this.#server = new ServerModel({
-      world: this.#world,
-      sky: this.#sky,
-      crypto: this.#crypto,
-      signatures: this.#signatures,
-      policy: this.#policy,
-      peppers: PEPPERS,
-      ledger,
-      auditor: this.auditor,
-      bugs: this.#options.bugs?.server ?? {},
-    });
-  }
-
-  #killServer(powerFails: boolean): void {
-    if (this.#server === undefined) return;
-    this.#world.count(powerFails ? 'fault: power failed' : 'fault: server killed');
-    this.#world.tell(() => (powerFails ? 'the power fails' : 'the server is killed'));
-    this.#server.vanish(powerFails);
-    this.#server = undefined;
-    this.#ledger?.vanish();
-    this.#ledger = undefined;
-    if (powerFails) this.#disk.powerFailed();
-    else this.#disk.writerDied();
-    this.#world.after(this.#world.random.between(50, 3_000), () => this.#start());
-  }
-
-  /** SIGTERM, and another server when this one is done; at the latest after a while. */
-  #drainServer(): void {
-    const server = this.#server;
-    if (server === undefined) return;
-    this.#world.count('fault: server drained');
-    this.#world.tell(() => 'the server is asked to stop');
-    server.shutdown();
-    const look = (left: number): void => {
-      if (this.#server !== server) return;
-      if (!server.idle && left > 0) {
-        this.#world.after(100, () => look(left - 1));
-        return;
-      }
-      this.#world.count(server.idle ? 'server stopped with nothing left' : 'server stopped at its limit');
-      server.vanish(false);
-      this.#server = undefined;
-      this.#ledger?.vanish();
-      this.#disk.writerDied();
-      this.#start();
-    };
-    look(100);
-  }
-
   #fund(): void {
-    const ledger = this.#ledger?.ledger;
+    const ledger = this.#lives.ledger?.ledger;
     if (ledger === undefined) return;
     const account = accountOf(customerIdOf(this.#world.random.below(this.#identities.length)));
     const amount = BigInt(1 + this.#world.random.below(5_000));
@@ -320,15 +266,12 @@ class Fleet {
 
   /** The server stops in peace; then the power goes, and what is left on the disk is looked at. */
   async #close(): Promise<void> {
-    this.#server?.shutdown();
+    this.#lives.server?.shutdown();
     await this.#world.run();
     if (this.auditor.violations.length > 0) return;
-    const server = this.#server;
+    const { server, ledger } = this.#lives;
     this.auditor.expect(server?.idle === true, () => `the server has something left: ${server?.describe()}`);
-    this.auditor.expect(
-      this.#ledger?.pending === 0,
-      () => `${this.#ledger?.pending} things wait for the ledger for ever`,
-    );
+    this.auditor.expect(ledger?.pending === 0, () => `${ledger?.pending} things wait for the ledger for ever`);
     this.auditor.finish();
     this.#disk.powerFailed();
     this.#troubles.rest();

@@ -94,7 +94,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'trusts-what-it-finds',
     bugs: { storage: { trustsWhatItFinds: true } },
     found: /and the disk has no such transaction/,
-    sessionsMax: 200_000,
+    sessionsMax: 50_000,
   },
   {
     name: 'forgets-ids',
