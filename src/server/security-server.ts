@@ -166,6 +166,8 @@ export class SecurityServer extends EventEmitter<SecurityServerEvents> {
         hashing: await loadCrypto({ quads: configuration.kernel === 'quads' }),
       });
       undo.push(() => server.#ports.close());
+      const { name, lanes, rejected } = server.kernel;
+      log.info({ event: 'kernel-chosen', kernel: name, lanes, rejected });
       await server.#ports.open();
       server.#ports.withhold((await options.beforeServing?.()) ?? []);
       await server.#listen(options.firstPortDescriptor);

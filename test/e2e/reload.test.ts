@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { hostKeyFingerprint } from '../../src/crypto/identity.ts';
+import { loadCrypto } from '../../src/crypto/index.ts';
 import { Customer, DEFAULT_POLICY, readCustomerFile } from '../../src/customer/index.ts';
 import { defaultConfiguration } from '../../src/server/configuration.ts';
 import { planReload, RELOADABLE } from '../../src/server/reload.ts';
@@ -107,6 +108,11 @@ describe('SIGHUP', () => {
     await expect.poll(() => log(), { timeout: 10_000 }).toContain('"event":"reloaded"');
     expect(log()).toContain('"changed":["rate-per-host","burst-per-host"],"waiting":["backlog"]');
     expect(log('server.log.1')).toContain('"event":"listening"');
+    const { name, lanes, rejected } = (await loadCrypto()).kernel;
+    const kernel = log('server.log.1')
+      .split('\n')
+      .find((line) => line.includes('"kernel-chosen"'));
+    expect(JSON.parse(kernel!)).toMatchObject({ kernel: name, lanes, rejected });
 
     writeFileSync(settings, 'rate-per-host = "fast"\n');
     server.kill('SIGHUP');
