@@ -8,7 +8,7 @@ import { PLANTED_BUGS } from './planted-bugs.ts';
 import { fleetSeed } from './simulation-run.ts';
 
 /** Sessions of the part of the simulation that every run of the tests goes through; `npm run sim` goes through millions. */
-const SESSIONS = 12_000;
+const SESSIONS = 10_000;
 /** Any number: what it was when the fleets below were last looked at. */
 const RUN_SEED = 7;
 

@@ -17,7 +17,13 @@ describe('npm run sim', () => {
   it('says what happened, quietly when nobody watches', async () => {
     const { code, out, err } = await run('--sessions', '500', '--seed', '3', '--workers', '1', '--json');
     expect([code, err]).toEqual([0, '']);
-    const document = JSON.parse(out) as { seed: number; sessions: number; counts: Record<string, number> };
+    const document = JSON.parse(out) as {
+      seed: number;
+      sessions: number;
+      counts: Record<string, number>;
+      failure: null;
+    };
+    expect(document.failure).toBe(null);
     expect(document.seed).toBe(3);
     expect(document.sessions).toBeGreaterThanOrEqual(500);
     expect(document.counts['customer: completed']).toBeGreaterThan(0);

@@ -84,8 +84,8 @@ async function runMany(): Promise<void> {
   const { user, system } = process.cpuUsage();
   const cpuSeconds = (user + system) / 1e6;
   if (values.json) {
-    const command = failure === undefined ? undefined : commandOf(failure);
-    const document = { seed, ...totals, seconds: seconds(), cpuSeconds, failure, command };
+    const command = failure === undefined ? null : commandOf(failure);
+    const document = { seed, ...totals, seconds: seconds(), cpuSeconds, failure: failure ?? null, command };
     process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   } else {
     process.stdout.write(
