@@ -1,20 +1,25 @@
 /**
- * What a session does inside the process besides exponentiation, by tinybench: key schedule, records, messages, ports, identity.
+ * What a session does inside the process besides exponentiation, by tinybench: key schedule, records, messages, ports, identity, signatures,
+ * ML-KEM; and the processor time of a durable transfer.
  *
  *   npm run bench:inside [-- --time 300] [--json FILE]
  *
  * Absolute times are this machine's; a row with a reference is followed by it, and the ratio is what to look at. Every task checks its result.
  */
-import { createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createHash, createHmac, generateKeyPairSync, hkdfSync, randomBytes, sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Bench } from 'tinybench';
+import { signOffer } from '../src/crypto/identity.ts';
 import { loadCrypto } from '../src/crypto/index.ts';
+import { encapsulateTo, generateKemKeyPair } from '../src/crypto/kem.ts';
 import { beginKeySchedule, customerFinished, sessionKeys } from '../src/crypto/key-schedule.ts';
 import { digestIdentity, verifyIdentity } from '../src/ledger/identity.ts';
 import { PortTable } from '../src/ports/port-table.ts';
 import { openChannel, openMessage, sealMessage } from '../src/session/record-channel.ts';
 import { decodeHello, encodeHello } from '../src/wire/hello.ts';
+import { openBenchLedger } from './ci/subjects/ledger.ts';
 
 const { values } = parseArgs({ options: { time: { type: 'string', default: '300' }, json: { type: 'string' } } });
 
@@ -108,6 +113,16 @@ bench.add('identity compared, unknown customer', () =>
   check(!verifyIdentity(peppers, undefined, presented), 'identity'),
 );
 
+// Parts that are node:crypto's.
+const { privateKey: hostKey } = generateKeyPairSync('ed25519');
+const [helloFrame, offerBytes, receiptBytes] = [randomBytes(1_350), randomBytes(2_000), randomBytes(300)];
+const kemKey = generateKemKeyPair().publicKey;
+bench.add('OFFER signed', () => check(signOffer(hostKey, helloFrame, offerBytes).length === 64, 'a signature'));
+bench.add('receipt signed', () => check(sign(null, receiptBytes, hostKey).length === 64, 'a signature'));
+bench.add('ML-KEM-768 encapsulated to a key as it came', () =>
+  check(encapsulateTo(kemKey)?.ciphertext.length === 1_088, 'a ciphertext'),
+);
+
 await bench.run();
 const rows = bench.tasks.map(({ name, result }) => {
   if (result.state !== 'completed')
@@ -116,6 +131,27 @@ const rows = bench.tasks.map(({ name, result }) => {
 });
 console.log('inside the process, median of a call\n');
 for (const { name, medianUs, rme } of rows)
-  console.log(`${name.padEnd(42)} ${medianUs.toFixed(2).padStart(9)} µs  ±${rme.toFixed(1)} %`);
+  console.log(`${name.padEnd(46)} ${medianUs.toFixed(2).padStart(9)} µs  ±${rme.toFixed(1)} %`);
+
+/** Receipted and durable: its time is the disk's, so it is processor time that is read. */
+const transferCpuUs: Record<string, number> = {};
+const ledger = await openBenchLedger(tmpdir());
+try {
+  for (const together of [1, 6, 64]) {
+    const commits = Math.ceil(Number(values.time) / Math.sqrt(together));
+    for (let count = 0; count < commits; count++) await ledger.pay(together);
+    const before = process.cpuUsage();
+    for (let count = 0; count < commits; count++) await ledger.pay(together);
+    const { user, system } = process.cpuUsage(before);
+    transferCpuUs[together] = (user + system) / commits / together;
+    const name = `transfer committed and receipted, ${together} together`;
+    console.log(`${name.padEnd(46)} ${transferCpuUs[together].toFixed(2).padStart(9)} µs of CPU`);
+  }
+} finally {
+  await ledger.close();
+}
 if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ benchmark: 'inside', node: process.version, rows }, null, 2)}\n`);
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ benchmark: 'inside', node: process.version, rows, transferCpuUs }, null, 2)}\n`,
+  );

@@ -4,11 +4,12 @@
  *   npm run bench:sessions [-- --quick] [--sessions 1500] [--rounds 5] [--concurrency 64] [--json FILE]
  *
  * Every server is a process of its own on loopback. A Sallyport session is two connections, the hybrid handshake, the profile check, one
- * durable transfer and its signed receipt; a node:tls session is one connection, a full handshake and the echo of 256 bytes. All servers
- * are warmed up first, then measured in turn, round by round, so that what else the machine does falls on all alike. Results are checked.
+ * durable transfer and its signed receipt; a node:tls session is one connection, a full handshake and the echo of 256 bytes; two bare
+ * connections of node:net, with a request and an answer each, show what any of this costs before it is a protocol. All servers are warmed up first, then measured in turn, round by round, so that what else the machine does falls on all alike. Results are checked.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { bareMeter } from './session-cost/net-load.ts';
 import { sallyportMeter } from './session-cost/sallyport-load.ts';
 import { type CostMeter, tlsMeter } from './session-cost/tls-load.ts';
 import { TLS_VARIANTS } from './session-cost/tls-variants.ts';
@@ -40,6 +41,7 @@ const meters: CostMeter[] = [
   ...(await Promise.all(groups.map((group) => sallyportMeter(group, concurrency)))),
   ...(await Promise.all(groups.map((group) => sallyportMeter(group, concurrency, 'quads')))),
   ...(await Promise.all(variants.map((variant) => tlsMeter(variant, concurrency)))),
+  await bareMeter(concurrency),
 ];
 const costsUs = new Map<string, number[]>(meters.map((meter) => [meter.name, []]));
 
