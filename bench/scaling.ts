@@ -29,7 +29,7 @@ const OFFERED_LOAD = values.quick
   ? { warmUpSeconds: 4, probeSeconds: 1.5, stepSeconds: 2, shares: [0.1, 0.5, 1, 1.2], precision: 1.25 }
   : {
       warmUpSeconds: 12,
-      probeSeconds: 5,
+      probeSeconds: 6,
       stepSeconds: 10,
       shares: [0.1, 0.3, 0.5, 0.7, 0.9, 1, 1.1, 1.2],
       precision: 1.08,
@@ -39,7 +39,7 @@ const HELD_LEASES = values.quick
   : { held: [100, 1_000, 5_000], warmUpSessions: 2_000, rounds: 9, sessions: 500 };
 const MEMORY = values.quick
   ? { counts: [100, 300], warmUpSessions: 200 }
-  : { counts: [500, 2_000, 4_500], warmUpSessions: 400 };
+  : { counts: [500, 2_000, 5_000], warmUpSessions: 4_000 };
 
 /** A listener and a connection for each lease, and room for everything else. */
 const descriptorsNeeded = 2 * Math.max(...HELD_LEASES.held, ...MEMORY.counts) + 1_000;

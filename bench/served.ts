@@ -4,7 +4,7 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Worker } from 'node:worker_threads';
@@ -22,9 +22,12 @@ import { startProfiles, type ThreadProfile } from './session-parts/thread-profil
 export interface ServeParameters {
   readonly configuration: Partial<ServerConfiguration>;
   readonly customers: number;
+  /** How far it stands back for others that want the processor, 0 to 19. */
+  readonly niceness?: number;
 }
 
 export interface Served {
+  readonly pid: number;
   readonly state: string;
   readonly port: number;
   readonly customers: LoadCustomer[];
@@ -67,7 +70,9 @@ function read(): ServerReading {
 }
 
 answerQuestions({
-  serve: async ({ configuration, customers: count }: ServeParameters): Promise<Served> => {
+  serve: async ({ configuration, customers: count, niceness = 0 }: ServeParameters): Promise<Served> => {
+    // Before its threads are made, which take it over.
+    setPriority(niceness);
     const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
     state.folder = folder;
     const server = await SecurityServer.start({
@@ -88,7 +93,7 @@ answerQuestions({
         onProgress: () => {},
       },
     );
-    return { state: join(folder, 'state'), port: server.address.port, customers };
+    return { pid: process.pid, state: join(folder, 'state'), port: server.address.port, customers };
   },
   read,
   /** Reads when so many sessions are claimed and so many customers half open, and no fewer than `sessions` have ended well. */

@@ -1,11 +1,12 @@
 /**
  * Where the server's CPU goes in a complete session, by thread and part.
  *
- *   npm run bench:parts [-- --quick] [--rounds 3] [--seconds 6] [--concurrency 64] [--group ffdhe3072] [--json FILE]
+ *   npm run bench:parts [-- --quick] [--rounds 3] [--seconds 6] [--concurrency 64] [--group ffdhe3072] [--sampler perf|v8] [--json FILE]
  *
  * Each round is one closed loop of the load generator. Half of its time the threads' CPU is read from Linux' accounting, and nothing else
- * done; the other half V8's profiler samples the stack of each thread. A thread's CPU is shared out by its samples' own time, so the
- * table adds up to the CPU of a session without the profiler's. Every receipt is verified, and every round's batches are printed.
+ * done; the other half the stacks of the threads are sampled: by perf where it is there, which sees what is on a processor, kernel and native
+ * code included; else by V8's own profiler, which sees less (docs/PERFORMANCE.md). A thread's CPU is shared out by its samples' own time, so
+ * the table adds up to the CPU of a session without the sampler's. Every receipt is verified, and every round's batches are printed.
  */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -16,8 +17,16 @@ import { Actor } from './actor.ts';
 import { load, loopbackSources } from './scaling/load-plan.ts';
 import { batchesBetween } from './scaling/load-steps.ts';
 import type { Served, ServeParameters, ServerReading } from './served.ts';
-import { addRounds, COLUMNS, type CostTable, costTable } from './session-parts/cost-table.ts';
+import {
+  addRounds,
+  COLUMNS,
+  type CostTable,
+  type CountedThread,
+  costTable,
+  countedProfiles,
+} from './session-parts/cost-table.ts';
 import { PARTS } from './session-parts/parts.ts';
+import { PERF_FLAGS, perfWorks, recordThreads, removeMap } from './session-parts/perf-record.ts';
 import type { ThreadProfile } from './session-parts/thread-profiles.ts';
 import { tableLines } from './table.ts';
 
@@ -28,9 +37,12 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     concurrency: { type: 'string', default: '64' },
     group: { type: 'string', default: 'ffdhe3072' },
+    sampler: { type: 'string' },
     json: { type: 'string' },
   },
 });
+const sampler = values.sampler ?? (perfWorks() ? 'perf' : 'v8');
+assert(sampler === 'perf' || sampler === 'v8', '--sampler is perf or v8');
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 const seconds = Number(values.seconds ?? (values.quick ? 4 : 8));
 const concurrency = Number(values.concurrency);
@@ -55,22 +67,25 @@ async function round(server: Actor, served: Served): Promise<CostTable> {
   const before = await server.ask<ServerReading>('read');
   await wait(seconds * 1_000);
   const after = await server.ask<ServerReading>('read');
-  await server.ask('profile');
-  await wait(seconds * 1_000);
-  const profiles = await server.ask<ThreadProfile[]>('profiled');
+  const counted = await (sampler === 'perf' ? recordThreads(served.pid, seconds) : profile());
   const { result } = await running;
   assert(result.failed === 0, `every session ends well, and not with ${JSON.stringify(result.errors)}`);
   assert(after.sessions > before.sessions, 'sessions were served while the CPU was read');
-  return costTable(before, after, profiles);
+  return costTable(before, after, counted);
 }
 
-const server = new Actor(new URL('./served.ts', import.meta.url));
+async function profile(): Promise<CountedThread[]> {
+  await server.ask('profile');
+  await wait(seconds * 1_000);
+  return countedProfiles(await server.ask<ThreadProfile[]>('profiled'));
+}
+
+const server = new Actor(new URL('./served.ts', import.meta.url), sampler === 'perf' ? PERF_FLAGS : []);
+const served = await server.ask<Served>('serve', {
+  configuration: { groups: [values.group as GroupName], 'second-ports': { kind: 'system', count: SECOND_PORTS } },
+  customers: CUSTOMERS,
+} satisfies ServeParameters);
 try {
-  const parameters: ServeParameters = {
-    configuration: { groups: [values.group as GroupName], 'second-ports': { kind: 'system', count: SECOND_PORTS } },
-    customers: CUSTOMERS,
-  };
-  const served = await server.ask<Served>('serve', parameters);
   console.error('warming up');
   const warmUp = { mode: 'closed', customersAtOnce: concurrency, seconds: WARM_UP_SECONDS } as const;
   await load(served, { load: warmUp, warmupSeconds: 0, sources: loopbackSources(8) });
@@ -84,6 +99,7 @@ try {
   report(addRounds(tables), batchesBetween(begun, ended));
 } finally {
   await server.end();
+  if (sampler === 'perf') removeMap(served.pid);
 }
 
 function report(table: CostTable, batches: ReturnType<typeof batchesBetween>): void {
@@ -102,9 +118,9 @@ function report(table: CostTable, batches: ReturnType<typeof batchesBetween>): v
   ]);
   const sums = ['sum', ...COLUMNS.map((column) => us(table.threadsUs[column])), total.toFixed(0), '100 %'];
   console.log(
-    `CPU of the server per session by part, µs: ${values.group}, ${concurrency} customers at once, ${rounds} rounds, ${table.sessions} sessions, ` +
+    `CPU of the server per session by part, µs: ${values.group}, ${concurrency} customers at once, ${rounds} rounds, sampled by ${sampler}, ${table.sessions} sessions, ` +
       `${Object.entries(table.samples)
-        .map(([thread, count]) => `${count} samples of ${thread}`)
+        .map(([thread, count]) => (thread === 'lost' ? `${count} not unwound` : `${count} samples of ${thread}`))
         .join(', ')}\n`,
   );
   console.log(tableLines(['', ...COLUMNS, 'all', ''], [...cells, sums]).join('\n'));
@@ -115,7 +131,14 @@ function report(table: CostTable, batches: ReturnType<typeof batchesBetween>): v
   console.log(`\nin "the rest", µs: ${unknown.length === 0 ? 'nothing' : ''}`);
   for (const [name, value] of unknown.slice(0, UNKNOWN_SHOWN)) console.log(`  ${value.toFixed(1).padStart(6)} ${name}`);
   if (values.json !== undefined) {
-    const written = { benchmark: 'session-parts', node: process.version, group: values.group, concurrency, rounds };
+    const written = {
+      benchmark: 'session-parts',
+      node: process.version,
+      group: values.group,
+      concurrency,
+      rounds,
+      sampler,
+    };
     writeFileSync(values.json, `${JSON.stringify({ ...written, totalUs: total, ...table, batches }, null, 2)}\n`);
   }
 }

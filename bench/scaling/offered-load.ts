@@ -17,6 +17,8 @@ const CLOSED_LOOP = 64;
 /** The search begins here, of what the closed loop reached. */
 const SEARCH_BEGIN_SHARE = 0.7;
 const SECOND_PORTS = 4_096;
+/** Where processors are short, the generator keeps its schedule and the server waits: it is the one that is measured. */
+const SERVER_NICENESS = 10;
 
 export interface OfferedLoadSettings {
   readonly warmUpSeconds: number;
@@ -56,6 +58,7 @@ export async function measureOfferedLoad(settings: OfferedLoadSettings): Promise
     const parameters: ServeParameters = {
       configuration: { 'second-ports': { kind: 'system', count: SECOND_PORTS } },
       customers: CUSTOMERS,
+      niceness: SERVER_NICENESS,
     };
     const served = await server.ask<Served>('serve', parameters);
     const sources = loopbackSources(8);

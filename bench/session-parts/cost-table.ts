@@ -3,8 +3,8 @@
 import type { ServerReading } from '../served.ts';
 import { KIND_CRYPTO, KIND_ENGINE, KIND_LEDGER, KIND_MAIN } from '../session-cost/thread-times.ts';
 import type { PrintedPart } from './parts.ts';
-import { countSamples, sharesOf } from './self-times.ts';
-import type { ThreadProfile } from './thread-profiles.ts';
+import { countSamples, type SampleCounts, sharesOf } from './self-times.ts';
+import type { ThreadName, ThreadProfile } from './thread-profiles.ts';
 
 export const COLUMNS = ['main', 'crypto', 'ledger', 'engine', 'other'] as const;
 export type Column = (typeof COLUMNS)[number];
@@ -30,8 +30,31 @@ export interface CostTable {
 
 type Reading = Pick<ServerReading, 'sessions' | 'threadsUs'>;
 
+/** What the samples of a thread, or of all crypto threads together, fell into. */
+export interface CountedThread {
+  readonly thread: ThreadName;
+  readonly counts: SampleCounts;
+  /** Samples of which nobody can say. */
+  readonly lost?: number;
+  /** CPU of the thread meanwhile, and how much of it a sample stands for: where samples do not see all of it, or more than it. */
+  readonly explains?: { readonly cpuUs: number; readonly sampleUs: number };
+}
+
+/** Of V8's profiles. */
+export function countedProfiles(profiles: readonly ThreadProfile[]): CountedThread[] {
+  const counted = profiles.map(({ thread, profile, cpuUs }) => ({ thread, cpuUs, counts: countSamples(profile) }));
+  // A crypto thread only computes: no event loop beside its tasks, no disk. What a sample stands for is told by it.
+  const crypto = counted.filter(({ thread }) => thread === 'crypto');
+  const sum = (of: (each: (typeof counted)[number]) => number): number =>
+    crypto.reduce((all, each) => all + of(each), 0);
+  const sampleUs = sum(({ cpuUs }) => cpuUs) / sum(({ counts }) => counts.busy);
+  return counted.map(({ thread, cpuUs, counts }) =>
+    thread === 'crypto' ? { thread, counts } : { thread, counts, explains: { cpuUs, sampleUs } },
+  );
+}
+
 /** Several crypto threads count as one, each with the same weight: the pool gives them even shares. */
-export function costTable(before: Reading, after: Reading, profiles: readonly ThreadProfile[]): CostTable {
+export function costTable(before: Reading, after: Reading, counted: readonly CountedThread[]): CostTable {
   const sessions = after.sessions - before.sessions;
   const threadsUs: Record<Column, number> = { main: 0, crypto: 0, ledger: 0, engine: 0, other: 0 };
   for (const [kind, us] of Object.entries(after.threadsUs))
@@ -42,14 +65,8 @@ export function costTable(before: Reading, after: Reading, profiles: readonly Th
   };
   const unknownUs: Record<string, number> = {};
   const samples: Record<string, number> = {};
-  const counted = profiles.map(({ thread, profile, cpuUs }) => ({ thread, cpuUs, counts: countSamples(profile) }));
-  // A crypto thread only computes: no event loop beside its tasks, no disk. What a sample stands for is told by it.
-  const crypto = counted.filter(({ thread }) => thread === 'crypto');
-  const sum = (of: (each: (typeof counted)[number]) => number): number =>
-    crypto.reduce((all, each) => all + of(each), 0);
-  const sampleUs = sum(({ cpuUs }) => cpuUs) / sum(({ counts }) => counts.busy);
-  for (const { thread, cpuUs, counts } of counted) {
-    const { shares, unknown } = thread === 'crypto' ? sharesOf(counts, cpuUs) : sharesOf(counts, cpuUs, sampleUs);
+  for (const { thread, counts, lost, explains } of counted) {
+    const { shares, unknown } = sharesOf(counts, explains);
     const weight = threadsUs[thread] / counted.filter((each) => each.thread === thread).length;
     for (const [part, share] of shares) {
       if (part === 'idle') continue;
@@ -58,6 +75,7 @@ export function costTable(before: Reading, after: Reading, profiles: readonly Th
     }
     for (const [name, share] of unknown) unknownUs[name] = (unknownUs[name] ?? 0) + share * weight;
     samples[thread] = (samples[thread] ?? 0) + counts.busy;
+    if (lost !== undefined) samples.lost = (samples.lost ?? 0) + lost;
   }
   return { sessions, threadsUs, parts, unknownUs, samples };
 }

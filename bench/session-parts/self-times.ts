@@ -46,16 +46,18 @@ export function countSamples(profile: CpuProfile): SampleCounts {
 }
 
 /**
- * Shares of a thread's CPU by self time. Where it is known how much CPU a sample stands for, `sampleUs`, the samples explain a part of
- * `cpuUs`:
+ * Shares of a thread's CPU by self time. Where it is known how much CPU a sample stands for, the samples explain some of it:
  *
  * - less than all: V8 calls a thread idle from the moment its event loop turns to the system, so what the loop itself does (epoll, accept,
  *   read, waking other threads) is in no sample. The difference is that.
  * - more: the thread was sampled while it waited for the disk, which is SQLite's doing and no CPU. The difference is taken off SQLite.
  */
-export function sharesOf({ parts, unknown, busy }: SampleCounts, cpuUs: number, sampleUs?: number): ThreadShares {
+export function sharesOf(
+  { parts, unknown, busy }: SampleCounts,
+  explains?: { readonly cpuUs: number; readonly sampleUs: number },
+): ThreadShares {
   if (busy === 0) return { shares: new Map(), unknown };
-  const explained = sampleUs === undefined ? 1 : (busy * sampleUs) / cpuUs;
+  const explained = explains === undefined ? 1 : (busy * explains.sampleUs) / explains.cpuUs;
   const counts = new Map(parts);
   const surplus = Math.max(0, busy * (1 - 1 / explained));
   const waited = Math.min(surplus, counts.get('SQLite') ?? 0);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { KIND_CRYPTO, KIND_ENGINE, KIND_LEDGER, KIND_MAIN } from '../../bench/session-cost/thread-times.ts';
-import { addRounds, costTable } from '../../bench/session-parts/cost-table.ts';
+import { addRounds, costTable, countedProfiles } from '../../bench/session-parts/cost-table.ts';
 import { OUTSIDE_JAVASCRIPT, PARTS, type Part } from '../../bench/session-parts/parts.ts';
+import { readPerfScript, StackCounter } from '../../bench/session-parts/perf-stacks.ts';
 import { type CpuProfile, countSamples, sharesOf } from '../../bench/session-parts/self-times.ts';
 
 /** A stack as V8 writes it, outermost first, each frame as `function url`, and how many samples fell on its end. */
@@ -107,7 +108,7 @@ describe('shares of a thread’s CPU', () => {
   );
   const counts = countSamples(profile);
   const sharesFor = (cpuUs: number, sampleUs?: number): Record<string, number> =>
-    Object.fromEntries(sharesOf(counts, cpuUs, sampleUs).shares);
+    Object.fromEntries(sharesOf(counts, sampleUs === undefined ? undefined : { cpuUs, sampleUs }).shares);
 
   it('are the samples’ where nothing else is known, without the idle ones', () => {
     expect(sharesFor(1_000)).toEqual({ 'state machines, wire format': 0.75, SQLite: 0.25 });
@@ -141,15 +142,19 @@ describe('the table', () => {
       'a kind': other,
     },
   });
-  const table = costTable(reading(100, 0, 0, 0, 0, 0), reading(300, 80_000, 40_000, 20_000, 6_000, 2_000), [
-    {
-      thread: 'main',
-      cpuUs: 4_000,
-      profile: profileOf([30, 'step file:///x/src/session/a.ts'], [5, 'f file:///x/y.ts']),
-    },
-    { thread: 'crypto', cpuUs: 2_000, profile: profileOf([20, 'seal file:///x/src/crypto/kem.ts']) },
-    { thread: 'ledger', cpuUs: 1_000, profile: profileOf([10, 'run file:///x/src/ledger/storage/a.ts']) },
-  ]);
+  const table = costTable(
+    reading(100, 0, 0, 0, 0, 0),
+    reading(300, 80_000, 40_000, 20_000, 6_000, 2_000),
+    countedProfiles([
+      {
+        thread: 'main',
+        cpuUs: 4_000,
+        profile: profileOf([30, 'step file:///x/src/session/a.ts'], [5, 'f file:///x/y.ts']),
+      },
+      { thread: 'crypto', cpuUs: 2_000, profile: profileOf([20, 'seal file:///x/src/crypto/kem.ts']) },
+      { thread: 'ledger', cpuUs: 1_000, profile: profileOf([10, 'run file:///x/src/ledger/storage/a.ts']) },
+    ]),
+  );
 
   it('adds up to the CPU of a session, which is read without the profiler', () => {
     const sum = PARTS.reduce(
@@ -165,14 +170,109 @@ describe('the table', () => {
   });
 
   it('is the mean of its rounds', () => {
-    const other = costTable(reading(0, 0, 0, 0, 0, 0), reading(100, 20_000, 10_000, 0, 0, 0), [
-      { thread: 'main', cpuUs: 1_000, profile: profileOf([10, 'step file:///x/src/session/a.ts']) },
-      { thread: 'crypto', cpuUs: 1_000, profile: profileOf([10, 'seal file:///x/src/crypto/kem.ts']) },
-    ]);
+    const other = costTable(
+      reading(0, 0, 0, 0, 0, 0),
+      reading(100, 20_000, 10_000, 0, 0, 0),
+      countedProfiles([
+        { thread: 'main', cpuUs: 1_000, profile: profileOf([10, 'step file:///x/src/session/a.ts']) },
+        { thread: 'crypto', cpuUs: 1_000, profile: profileOf([10, 'seal file:///x/src/crypto/kem.ts']) },
+      ]),
+    );
     const both = addRounds([table, other]);
     expect(both.sessions).toBe(300);
     expect(both.threadsUs.main).toBeCloseTo(300);
     expect(both.parts['ML-KEM']).toEqual({ crypto: expect.closeTo(150) });
     expect(both.samples).toEqual({ main: 45, crypto: 30, ledger: 10 });
+  });
+});
+
+describe('stacks that perf saw', () => {
+  const script = `node-MainThread  4711
+\t    7f01 tcp_sendmsg
+\t    7f02 __libc_write
+\t    7f03 JS:*writeGeneric node:internal/stream_base_commons:120:22
+\t    7f04 JS:^#flush file:///x/src/server/connection.ts:150:3
+\t    7f05 Builtins_JSEntryTrampoline
+\t    7f06 uv_run
+
+node-MainThread  4711
+\t    7f07 accept4
+\t    7f08 uv__server_io
+\t    7f09 uv_run
+
+ledger  4715
+\t    7f0a sqlite3VdbeExec
+\t    7f0b node::sqlite::StatementSync::Run
+\t    7f0c JS:~run file:///x/src/ledger/storage/sqlite.ts:9:1
+
+WorkerThread  4716
+\t    7f0d futex_wait
+\t    7f0e JS:*atomicsWaitLoop /x/node_modules/piscina/dist/worker.js:90:25
+
+WorkerThread  4716
+\t    7f0f wasm-function[20]
+\t    7f10 Builtins_JSToWasmWrapperAsm
+\t    7f11 JS:*sharedValues file:///x/src/crypto/core-modexp.ts:10:3
+
+node-MainThread  4711
+\t    7f12 v8::internal::Scavenger::ScavengePage
+\t    7f13 JS:*step file:///x/src/session/a.ts:1:1
+
+node-MainThread  4711
+\t    7f14 v8::ValueDeserializer::ReadValue
+\t    7f15 node::worker::MessagePort::OnMessage
+\t    7f16 uv_run
+
+WorkerThread  4716
+\t    7f19 __KeccakF1600
+\t    7f1a JS:*'makeOffers file:///x/src/crypto/offer-keys.ts:41:1
+
+WorkerThread  4716
+\t    7f1b JS:*'makeOffers file:///x/src/crypto/offer-keys.ts:41:1
+
+node-MainThread  4711
+\t    7f1c JS:*processTicksAndRejections node:internal/process/task_queues:72:35
+\t    7f1d Builtins_JSEntry
+\t    7f1e uv_run
+
+node-MainThread  4711
+\t    7f17 malloc
+\t    7f18 [unknown]
+`;
+  const samples = [...readPerfScript(script.split('\n'))];
+
+  it('are read with their threads, innermost frame first', () => {
+    expect(samples.map(({ comm, tid }) => `${comm} ${tid}`)).toEqual([
+      'node-MainThread 4711',
+      'node-MainThread 4711',
+      'ledger 4715',
+      'WorkerThread 4716',
+      'WorkerThread 4716',
+      'node-MainThread 4711',
+      'node-MainThread 4711',
+      'WorkerThread 4716',
+      'WorkerThread 4716',
+      'node-MainThread 4711',
+      'node-MainThread 4711',
+    ]);
+    expect(samples[1]!.frames).toEqual(['accept4', 'uv__server_io', 'uv_run']);
+  });
+
+  it('belong to the innermost function that tells, native code to who called it; what was not unwound to nobody', () => {
+    const counter = new StackCounter();
+    for (const { frames } of samples) counter.add(frames);
+    expect(Object.fromEntries(counter.counts.parts)).toEqual({
+      'sockets: calls into the system, streams': 1,
+      [OUTSIDE_JAVASCRIPT]: 1,
+      SQLite: 1,
+      'messages between threads': 2,
+      exponentiation: 1,
+      'garbage collection': 1,
+      'ML-KEM': 1,
+      'signatures: offers, receipts': 1,
+      'timers, promises, events of Node': 1,
+    });
+    expect(counter.counts.busy).toBe(10);
+    expect(counter.lost).toBe(1);
   });
 });
