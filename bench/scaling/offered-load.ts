@@ -1,7 +1,7 @@
 /** Throughput, latency, cost and batches of complete sessions against offered load, as shares of the capacity measured before. */
 
 import { verifyLoad } from '../../src/cli/load/load-verification.ts';
-import { capacityPointOf, findCapacity } from '../../src/load/capacity.ts';
+import { type CapacityPoint, type CapacityResult, capacityPointOf, findCapacity } from '../../src/load/capacity.ts';
 import type { LoadResult } from '../../src/load/load-result.ts';
 import { Actor } from '../actor.ts';
 import type { Served, ServeParameters, ServerReading } from '../served.ts';
@@ -16,6 +16,9 @@ const CUSTOMERS = 64;
 const CLOSED_LOOP = 64;
 /** The search begins here, of what the closed loop reached. */
 const SEARCH_BEGIN_SHARE = 0.7;
+/** What is tried once more after a search, times its answer, and how many searches that may bring. */
+const ABOVE = 1.25;
+const SEARCHES_MAX = 2;
 const SECOND_PORTS = 4_096;
 /** Where processors are short, the generator keeps its schedule and the server waits: it is the one that is measured. */
 const SERVER_NICENESS = 10;
@@ -75,20 +78,29 @@ export async function measureOfferedLoad(settings: OfferedLoadSettings): Promise
       warmupSeconds: settings.warmUpSeconds / 2,
     });
     const closedLoopRate = closed.result.rate.reached;
-    const capacity = await findCapacity({
-      startRate: closedLoopRate * SEARCH_BEGIN_SHARE,
-      rateMax: closedLoopRate * 4,
-      precision: settings.precision,
-      stopped: () => false,
-      probe: async (rate) => {
-        const seconds = settings.probeSeconds;
-        const { result } = await run({ load: openLoop(rate, seconds + 1), warmupSeconds: 1, thresholds: THRESHOLDS });
-        // Latency counts from the intended start, so a generator that is late makes the capacity smaller, never larger.
-        const point = { ...capacityPointOf(rate, result), passed: result.thresholds.every(({ passed }) => passed) };
-        settings.say(`${rate.toFixed(0)} a second: ${point.passed ? 'kept' : point.words}`);
-        return point;
-      },
-    });
+    const probe = async (rate: number): Promise<CapacityPoint> => {
+      const seconds = settings.probeSeconds;
+      const { result } = await run({ load: openLoop(rate, seconds + 1), warmupSeconds: 1, thresholds: THRESHOLDS });
+      // Latency counts from the intended start, so a generator that is late makes the capacity smaller, never larger.
+      const point = { ...capacityPointOf(rate, result), passed: result.thresholds.every(({ passed }) => passed) };
+      settings.say(`${rate.toFixed(0)} a second: ${point.passed ? 'kept' : point.words}`);
+      return point;
+    };
+    const search = (startRate: number): Promise<CapacityResult> =>
+      findCapacity({
+        startRate,
+        rateMax: closedLoopRate * 4,
+        precision: settings.precision,
+        stopped: () => false,
+        probe,
+      });
+    let capacity = await search(closedLoopRate * SEARCH_BEGIN_SHARE);
+    // A spell of the machine can end a search too low: then a rate well above is kept when it has passed, and the search begins there.
+    for (let again = 0; again < SEARCHES_MAX; again++) {
+      const above = capacity.rate * ABOVE;
+      if (!(await probe(above)).passed) break;
+      capacity = await search(above);
+    }
     const rows: LoadRow[] = [];
     for (const { share, rate } of loadSteps(capacity.rate, settings.shares)) {
       settings.say(`${(share * 100).toFixed(0)} % of ${capacity.rate.toFixed(0)} a second`);
