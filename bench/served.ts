@@ -4,7 +4,7 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Worker } from 'node:worker_threads';
@@ -22,8 +22,6 @@ import { startProfiles, type ThreadProfile } from './session-parts/thread-profil
 export interface ServeParameters {
   readonly configuration: Partial<ServerConfiguration>;
   readonly customers: number;
-  /** How far it stands back for others that want the processor, 0 to 19. */
-  readonly niceness?: number;
 }
 
 export interface Served {
@@ -70,9 +68,7 @@ function read(): ServerReading {
 }
 
 answerQuestions({
-  serve: async ({ configuration, customers: count, niceness = 0 }: ServeParameters): Promise<Served> => {
-    // Before its threads are made, which take it over.
-    setPriority(niceness);
+  serve: async ({ configuration, customers: count }: ServeParameters): Promise<Served> => {
     const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
     state.folder = folder;
     const server = await SecurityServer.start({

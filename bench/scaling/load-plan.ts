@@ -10,8 +10,11 @@ import type { Served } from '../served.ts';
 
 /** Two, so that the generator is not at its end where the server is: a customer's share of a session costs as much as the server's. */
 const GENERATOR_THREADS = 2;
-/** Above what piles up in seconds of overload. */
-const IN_FLIGHT_MAX = 10_000;
+/**
+ * About a second's sessions. Where generator and server share the processors, more of them would be begun than are ever finished in time, and
+ * the generator would be busy with those alone; what is due beyond it is counted as failed (NOT_STARTED).
+ */
+const IN_FLIGHT_MAX = 512;
 const RUN_ID_BYTES = 8;
 /** What an overloaded server and its customers say. Anything else that ends a session is a wrong result. */
 const LOAD_CODES: ReadonlySet<string> = new Set(['BUSY', 'TIMEOUT', 'TRUNCATED', 'UNREACHABLE', 'NOT_STARTED']);

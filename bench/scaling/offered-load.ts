@@ -20,8 +20,6 @@ const SEARCH_BEGIN_SHARE = 0.7;
 const ABOVE = 1.25;
 const SEARCHES_MAX = 2;
 const SECOND_PORTS = 4_096;
-/** Where processors are short, the generator keeps its schedule and the server waits: it is the one that is measured. */
-const SERVER_NICENESS = 10;
 
 export interface OfferedLoadSettings {
   readonly warmUpSeconds: number;
@@ -61,7 +59,6 @@ export async function measureOfferedLoad(settings: OfferedLoadSettings): Promise
     const parameters: ServeParameters = {
       configuration: { 'second-ports': { kind: 'system', count: SECOND_PORTS } },
       customers: CUSTOMERS,
-      niceness: SERVER_NICENESS,
     };
     const served = await server.ask<Served>('serve', parameters);
     const sources = loopbackSources(8);
