@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { assert } from '../errors.ts';
 import { CREDENTIAL_BYTES } from '../limits.ts';
+import { ascii8, joinFields, len16 } from '../wire/field-writer.ts';
 
 /** One fact of a customer's profile. Tags are unique and ascending by their bytes within a profile. */
 export interface ProfileField {
@@ -59,25 +60,17 @@ const CREDENTIAL_LABEL = Buffer.from('sallyport/1 credential\0', 'latin1');
  */
 function fieldDigest(mac: Mac, pepper: Uint8Array, customerId: string, field: ProfileField): Uint8Array {
   const { tag, value } = field;
-  const valueLength = Uint8Array.of(value.length >>> 8, value.length & 0xff);
-  const message = Buffer.concat([FIELD_LABEL, prefixed(customerId), prefixed(tag), valueLength, value]);
-  return wipingMac(mac, pepper, message);
+  return wipingMac(mac, pepper, joinFields([FIELD_LABEL, ...ascii8(customerId), ...ascii8(tag), ...len16(value)]));
 }
 
 function credentialDigest(mac: Mac, pepper: Uint8Array, customerId: string, credential: Uint8Array): Uint8Array {
-  const message = Buffer.concat([CREDENTIAL_LABEL, prefixed(customerId), credential]);
-  return wipingMac(mac, pepper, message);
+  return wipingMac(mac, pepper, joinFields([CREDENTIAL_LABEL, ...ascii8(customerId), credential]));
 }
 
 function wipingMac(mac: Mac, pepper: Uint8Array, message: Uint8Array): Uint8Array {
   const digest = mac(pepper, message);
   message.fill(0);
   return digest;
-}
-
-/** len8(text): a customer id or a tag, which are ASCII of at most 64 bytes. */
-function prefixed(text: string): Buffer {
-  return Buffer.from(String.fromCharCode(text.length) + text, 'latin1');
 }
 
 /** The digests to store for a customer, made with the current pepper. The profile must already be canonical (tags ascending, unique). */
