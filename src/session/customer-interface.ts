@@ -16,8 +16,9 @@ import type { RecordChannel } from './record-channel.ts';
 import type { SessionEnd } from './session-end.ts';
 
 /**
- * `offer`: from `connect` to the first port to the whole answer. `ready`: from `connect` to the second port to AUTH_RESULT. `answer`: from a
- * request, or the answer before, to the oldest one's answer. `close`: from CLOSE to the server's CLOSE.
+ * `offer`: from `connect` to the first port to the whole answer. `ready`: from `connect` to the second port to AUTH_RESULT, or to a CLOSE
+ * that is sent before it behind requests. `answer`: from a request, or the answer before, to the oldest one's answer. `close`: from CLOSE to
+ * the server's CLOSE.
  */
 export type CustomerDeadline = 'offer' | 'ready' | 'answer' | 'close';
 export type CustomerPhase = CustomerState['phase'];

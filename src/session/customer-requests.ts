@@ -70,13 +70,18 @@ export function sendWaiting(state: ConnectedState, before: readonly CustomerEffe
   return closeWhenWanted(sent, effects);
 }
 
-/** CLOSE travels behind the last request, in the first flight already when that is the last. */
+/**
+ * CLOSE travels behind the last request, in the first flight already when that is the last. A server that knows it may send AUTH_RESULT
+ * together with the answers (docs/PROTOCOL.md section 4.3), so when answers are owed their deadline alone counts from here.
+ */
 function closeWhenWanted(state: ConnectedState, effects: readonly CustomerEffect[]): CustomerStep {
   if (!state.closeWanted || state.closeSent) return go(state, ...effects);
   const { channel, bytes } = sealMessage(state.channel, 'CLOSE', NO_CONTENT);
   const closed = { ...state, channel, closeSent: true };
-  if (closed.phase !== 'ready') return go(closed, ...effects, { kind: 'send', bytes });
-  return go({ ...closed, phase: 'closing' }, ...effects, { kind: 'send', bytes }, ...awaitClose(closed));
+  const sent: CustomerEffect[] = [...effects, { kind: 'send', bytes }];
+  if (closed.phase === 'ready') return go({ ...closed, phase: 'closing' }, ...sent, ...awaitClose(closed));
+  if (closed.unanswered.length > 0) sent.push({ kind: 'clearDeadline', name: 'ready' });
+  return go(closed, ...sent);
 }
 
 /** The server's CLOSE is due once it owes no answer any more. */

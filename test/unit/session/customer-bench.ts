@@ -141,6 +141,17 @@ export class Bench {
     return this.all.map(({ kind }) => kind);
   }
 
+  /** Deadlines that are running. */
+  get deadlines(): string[] {
+    const running = new Set<string>();
+    for (const effect of this.all) {
+      if (effect.kind === 'setDeadline') running.add(effect.name);
+      if (effect.kind === 'clearDeadline') running.delete(effect.name);
+      if (effect.kind === 'destroy') running.clear();
+    }
+    return [...running];
+  }
+
   answersOf(ref: number) {
     return this.all.flatMap((effect) => (effect.kind === 'answered' && effect.ref === ref ? [effect.answer] : []));
   }

@@ -82,9 +82,9 @@ describe('requests', () => {
     expect(bench.heard).toEqual(['AUTH', 'TRANSACTION', 'CLOSE']);
     bench.say('FINISHED', bench.keys.serverFinished).say('AUTH_RESULT', Uint8Array.of(0));
     // An answer is owed: its deadline runs, and that of CLOSE not yet.
-    expect(bench.effects).not.toContainEqual({ kind: 'setDeadline', name: 'close' });
+    expect(bench.deadlines).toEqual(['answer']);
     bench.say('RECEIPT', receiptOf(1));
-    expect(bench.effects).toContainEqual({ kind: 'setDeadline', name: 'close' });
+    expect(bench.deadlines).toEqual(['close']);
     expect(bench.answersOf(1)).toMatchObject([{ kind: 'receipt' }]);
     bench.say('CLOSE', NONE);
     expect(bench.end).toEqual({ kind: 'completed' });
@@ -101,6 +101,44 @@ describe('requests', () => {
     // It was not looked at: the outcome is known.
     expect(bench.answersOf(1)).toEqual([{ kind: 'unanswered', sent: false }]);
     expect(bench.end).toMatchObject({ kind: 'alertReceived', code: 'AUTH_FAILED' });
+  });
+
+  it('leave the server their own time when CLOSE goes along: AUTH_RESULT may come with the answers', () => {
+    const flight = new Bench()
+      .begin()
+      .step({ kind: 'request', request: payment(1) })
+      .step({ kind: 'close' })
+      .move();
+    expect(flight.deadlines).toEqual(['answer']);
+    const later = new Bench().join().step({ kind: 'request', request: payment(1) });
+    expect(later.deadlines).toEqual(['ready', 'answer']);
+    later.step({ kind: 'close' });
+    for (const bench of [flight, later]) {
+      expect(bench.deadlines).toEqual(['answer']);
+      // FINISHED alone is no answer: it gives no more time, and less neither.
+      bench.say('FINISHED', bench.keys.serverFinished);
+      expect(bench.deadlines).toEqual(['answer']);
+    }
+  });
+
+  it('end all the same, CLOSE sent along, when the server never answers', () => {
+    const bench = new Bench()
+      .begin()
+      .step({ kind: 'request', request: payment(1) })
+      .step({ kind: 'close' })
+      .move()
+      .step({ kind: 'deadline', name: 'answer' });
+    expect(bench.end).toEqual({ kind: 'timeout', phase: 'awaitingFinished', deadline: 'answer' });
+    expect(bench.answersOf(1)).toEqual([{ kind: 'unanswered', sent: true }]);
+    expect(bench.deadlines).toEqual([]);
+  });
+
+  it('that are none leave CLOSE to the deadline of AUTH_RESULT', () => {
+    const bench = new Bench().begin().step({ kind: 'close' }).move();
+    expect(bench.heard).toEqual(['AUTH', 'CLOSE']);
+    expect(bench.deadlines).toEqual(['ready']);
+    bench.say('FINISHED', bench.keys.serverFinished).say('AUTH_RESULT', Uint8Array.of(0));
+    expect(bench.deadlines).toEqual(['close']);
   });
 
   it('that are owed make CLOSE a lie', () => {
