@@ -5,15 +5,14 @@ export const CANDIDATES_MAX = 4;
 
 /** What a lease asks of the sockets at its port: a socket of node:net, or one of the simulation. */
 export interface Candidate {
-  resetAndDestroy(): void;
   once(event: 'close', listener: () => void): void;
 }
 
 /** A second port held for one session. Whoever holds it releases it, once. */
 export class PortLease {
   readonly port: number;
-  /** Sockets at this port, the one that came first in front. */
-  readonly #candidates = new Set<Candidate>();
+  /** Sockets at this port, each with what evicts it, the one that came first in front. */
+  readonly #candidates = new Map<Candidate, () => void>();
   #claimant: Candidate | undefined;
   #release: (() => void) | undefined;
 
@@ -33,19 +32,19 @@ export class PortLease {
   }
 
   /**
-   * Gives a socket one of the places. When all are taken, the one that has waited longest is reset for it: a customer says its claim as soon
-   * as it is there, so that who waits is a stranger, and strangers who came first cannot keep the customer out.
+   * Gives a socket one of the places. When all are taken, the one that has waited longest is evicted for it: a customer says its claim as
+   * soon as it is there, so that who waits is a stranger, and strangers who came first cannot keep the customer out.
    */
-  admit(socket: Candidate): void {
+  admit(socket: Candidate, evict: () => void): void {
     if (this.#candidates.size >= CANDIDATES_MAX) {
-      for (const oldest of this.#candidates) {
+      for (const [oldest, evictOldest] of this.#candidates) {
         if (oldest === this.#claimant) continue;
         this.#candidates.delete(oldest);
-        oldest.resetAndDestroy();
+        evictOldest();
         break;
       }
     }
-    this.#candidates.add(socket);
+    this.#candidates.set(socket, evict);
     socket.once('close', () => this.#candidates.delete(socket));
   }
 

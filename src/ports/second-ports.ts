@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { assert, SallyportError } from '../errors.ts';
 import { PortLease } from './port-lease.ts';
 import { type PortGauges, PortTable, type Quarantine, type SlotState } from './port-table.ts';
+import { resetSocket } from './reset-socket.ts';
 
 /** Where second ports come from: a range of numbers, or `count` ports that the system chooses. */
 export type PortSupply =
@@ -269,16 +270,16 @@ export class SecondPorts {
     }
     const { lease } = slot;
     if (lease === undefined) {
-      reset(socket);
+      turnAway(socket);
       return;
     }
-    lease.admit(socket);
+    lease.admit(socket, () => resetSocket(socket));
     this.#options.onConnection(socket, lease);
   }
 
   #acceptShared(socket: Socket): void {
     if (this.#sharedLeases === 0 || this.#sharedSockets >= this.#sharedLeases + SHARED_STRANGERS_MAX) {
-      reset(socket);
+      turnAway(socket);
       return;
     }
     this.#sharedSockets += 1;
@@ -289,9 +290,9 @@ export class SecondPorts {
   }
 }
 
-function reset(socket: Socket): void {
+function turnAway(socket: Socket): void {
   socket.on('error', () => socket.destroy());
-  socket.resetAndDestroy();
+  resetSocket(socket);
 }
 
 function busy(message: string): SallyportError {

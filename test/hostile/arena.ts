@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { expect } from 'vitest';
 import type { CustomerIdentity } from '../../src/customer/index.ts';
+import type { EndedSession } from '../../src/server/index.ts';
 import type { ServerConfiguration } from '../../src/server/settings.ts';
 import { Stage } from '../e2e/stage.ts';
 import type { Credentials } from './attacker.ts';
@@ -80,6 +81,33 @@ export class Arena {
         server.on('session-end', done);
       });
     }
+  }
+
+  /** Fulfilled at this step of the server; `act` is called within it, before the server goes on. */
+  atStep(wanted: string, act: () => void = () => undefined): Promise<void> {
+    const { server } = this.stage;
+    return new Promise((resolve) => {
+      const onStep = ({ step }: { step: string }): void => {
+        if (step !== wanted) return;
+        server.off('step', onStep);
+        act();
+        resolve();
+      };
+      server.on('step', onStep);
+    });
+  }
+
+  /** How the next session that was claimed ends. */
+  sessionEnd(): Promise<EndedSession> {
+    const { server } = this.stage;
+    return new Promise((resolve) => {
+      const onEnd = (end: EndedSession): void => {
+        if (end.port !== 'second' || end.session === undefined) return;
+        server.off('session-end', onEnd);
+        resolve(end);
+      };
+      server.on('session-end', onEnd);
+    });
   }
 
   /** What must hold after every attack. `takenCents`: what the attack itself was allowed to pay, as a customer in good standing. */

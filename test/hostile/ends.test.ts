@@ -177,9 +177,7 @@ describe('a server that stops', () => {
     const stopping = await Arena.open({ 'linger-timeout-ms': 1_000 });
     try {
       const session = await Session.authenticated(stopping.port, stopping.credentials);
-      const taken = new Promise<void>((resolve) =>
-        stopping.stage.server.on('step', ({ step }) => step === 'transaction-decrypted' && resolve()),
-      );
+      const taken = stopping.atStep('transaction-decrypted');
       session.transact(payment);
       await taken;
       const reaction = session.reaction();
@@ -256,19 +254,6 @@ const WORKS: readonly Work[] = [
   },
 ];
 
-/** Fulfilled at this step of the server; `act` is called within it, before the server goes on. */
-function atStep({ stage }: Arena, wanted: string, act: () => void = () => undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const onStep = ({ step }: { step: string }): void => {
-      if (step !== wanted) return;
-      stage.server.off('step', onStep);
-      act();
-      resolve();
-    };
-    stage.server.on('step', onStep);
-  });
-}
-
 describe('an end while the server is at work', () => {
   it.each(WORKS)('and $name: by FIN', async ({ begin, takenCents, onFin }) => {
     const link = await begin(arena);
@@ -279,7 +264,7 @@ describe('an end while the server is at work', () => {
   });
 
   it.each(WORKS)('and $name: by reset', async ({ step, begin, takenCents }) => {
-    const working = atStep(arena, step);
+    const working = arena.atStep(step);
     const link = await begin(arena);
     await working;
     link.reset();
@@ -290,7 +275,7 @@ describe('an end while the server is at work', () => {
     const stopping = await Arena.open({ 'linger-timeout-ms': 1_000 });
     try {
       let stopped: Promise<void> | undefined;
-      const working = atStep(stopping, step, () => {
+      const working = stopping.atStep(step, () => {
         stopped = stopping.stage.server.stop({ drainMs: 0 });
       });
       const reaction = react(await begin(stopping));
@@ -329,10 +314,7 @@ describe('a peer that never reads', () => {
     };
     socket.on('drain', pump);
     pump();
-    const ended = new Promise<{ reason: string; queries: number }>((resolve) =>
-      hasty.stage.server.on('session-end', (end) => end.session !== undefined && resolve(end)),
-    );
-    const { reason, queries } = await ended;
+    const { reason, queries } = await hasty.sessionEnd();
     expect(reason).toBe('timeout');
     expect(queries).toBeLessThan(60_000);
     socket.destroy();

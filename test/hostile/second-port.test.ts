@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDescriptors } from '../e2e/stage.ts';
 import { toBytes } from '../interop/peer-groups.ts';
 import { FRAME, frameHeader, INNER, u8, u16 } from '../interop/peer-wire.ts';
 import { Arena, expectReaction } from './arena.ts';
@@ -130,6 +131,34 @@ describe('without a right claim', () => {
     await rightful(opening);
     for (const link of crowd) expectReaction(await link.reaction(), ['closed']);
     await arena.unharmed();
+  });
+
+  it('a wrong claim that loses its place while it is being refused keeps no descriptor open', async () => {
+    // One port, whose listener is there before the descriptors are counted.
+    await using narrow = await Arena.open({ 'second-ports': { kind: 'system', count: 1 } });
+    await narrow.unharmed();
+    const before = openDescriptors();
+    const opening = await openSession(narrow.port);
+    const crowd: RawLink[] = [];
+    const join = async (): Promise<void> => {
+      const moved = narrow.atStep('customer-moved');
+      crowd.push(await knock(opening));
+      await moved;
+    };
+    for (let count = 0; count < 4; count++) await join();
+    for (let tries = 0; tries < 20; tries++) {
+      // When the newcomer before is done with, claim and newcomer come to the server in one turn of its loop, in this order.
+      for (let turns = 0; turns < 2; turns++) await new Promise((turn) => setImmediate(turn));
+      crowd[tries]!.write(customerKey(opening, { leaseToken: randomBytes(32) }).frame);
+      await join();
+    }
+    const session = await Session.claim(opening);
+    session.authenticate(narrow.credentials).send(INNER.CLOSE);
+    expectReaction(await session.reaction(), SERVED);
+    for (const link of crowd) await link.reaction();
+    await narrow.quiet();
+    await expect.poll(openDescriptors).toBeLessThanOrEqual(before);
+    await narrow.unharmed();
   });
 
   it('a wrong claim makes room for the next: forty in a row, then the customer', async () => {

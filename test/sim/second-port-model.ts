@@ -1,7 +1,7 @@
 import { makeArrivals } from '../../src/crypto/arrival-keys.ts';
 import { SallyportError } from '../../src/errors.ts';
 import { answerQuery } from '../../src/ledger/queries.ts';
-import type { Candidate, PortLease } from '../../src/ports/port-lease.ts';
+import type { PortLease } from '../../src/ports/port-lease.ts';
 import type { IdentityDesk } from '../../src/server/identity-desk.ts';
 import type { Claim } from '../../src/server/lease-registry.ts';
 import type { SecondPortMachine } from '../../src/session/second-port.ts';
@@ -55,16 +55,11 @@ export class SecondPortModel {
       writeEvents: { blocked: { kind: 'writeBlocked' }, drained: { kind: 'writeDrained' } },
     });
     const second: SecondVisit = { visit, lease, claimed: undefined };
-    // Whoever loses its place to this one is reset by the lease; of them none may be the one that claimed.
-    const candidate: Candidate = {
-      resetAndDestroy: () => {
-        auditor.evicted(second.claimed?.id);
-        end.resetAndDestroy();
-      },
-      once: (event, listener) => end.once(event, listener),
-    };
-    this.#candidates.set(second, candidate);
-    lease.admit(candidate);
+    // Whoever loses its place to this one is reset; of them none may be the one that claimed.
+    lease.admit(end, () => {
+      auditor.evicted(second.claimed?.id);
+      end.resetAndDestroy();
+    });
     this.#visits.add(second);
     this.#neighbours(lease).add(second);
     visit.dispatch({ kind: 'accepted' });
@@ -77,8 +72,6 @@ export class SecondPortModel {
   vanish(withoutWord: boolean): void {
     for (const { visit } of this.#visits) visit.vanish(withoutWord);
   }
-
-  readonly #candidates = new WeakMap<SecondVisit, Candidate>();
 
   #perform(second: SecondVisit, effect: SecondPortEffect): void {
     const { leases, parts } = this.#server;
@@ -138,7 +131,7 @@ export class SecondPortModel {
     if (taken !== undefined) {
       second.claimed = taken.claim;
       parts.auditor.claimed(taken.claim.id, second.lease.port, second.visit.end);
-      if (parts.bugs.evictsTheClaimed !== true) second.lease.claimedBy(this.#candidates.get(second)!);
+      if (parts.bugs.evictsTheClaimed !== true) second.lease.claimedBy(second.visit.end);
       for (const other of [...this.#neighbours(second.lease)])
         if (other !== second) other.visit.dispatch({ kind: 'displaced' });
     }
