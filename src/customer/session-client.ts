@@ -218,6 +218,7 @@ class SessionClient implements CustomerSession {
         this.#connection.end();
         break;
       case 'destroy':
+      case 'reset':
         this.#connection.destroy();
         this.#clearDeadlines();
         break;

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { resetSocket } from '../ports/reset-socket.ts';
 import type { ConnectionEffect } from '../session/connection-events.ts';
 import { Driver, type ReadingEffect } from '../session/driver.ts';
 import type { Machine } from '../session/machine.ts';
@@ -101,6 +102,10 @@ export class Connection<State, Event extends AnyEvent, Effect extends AnyEvent, 
       case 'destroy':
         this.#clearTimers();
         socket.destroy();
+        return;
+      case 'reset':
+        this.#clearTimers();
+        resetSocket(socket);
         return;
       case 'setDeadline':
         this.#setDeadline(own.name);

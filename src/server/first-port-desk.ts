@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { assert, SallyportError } from '../errors.ts';
 import type { CryptoPool } from '../pool/crypto-pool.ts';
 import type { PortLease } from '../ports/port-lease.ts';
+import { resetSocket } from '../ports/reset-socket.ts';
 import type { SecondPorts } from '../ports/second-ports.ts';
 import type { FirstPortMachine } from '../session/first-port.ts';
 import type {
@@ -109,7 +110,7 @@ export class FirstPortDesk {
       return;
     }
     this.#turnedAway.add(socket);
-    const timer = setTimeout(() => socket.destroy(), this.#parts.configuration['linger-timeout-ms']);
+    const timer = setTimeout(() => resetSocket(socket), this.#parts.configuration['linger-timeout-ms']);
     socket.once('close', () => {
       clearTimeout(timer);
       this.#turnedAway.delete(socket);

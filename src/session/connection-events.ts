@@ -21,9 +21,9 @@ export type ConnectionEvent<Deadline extends string> =
 export type ConnectionEffect<Deadline extends string> =
   | { readonly kind: 'send'; readonly bytes: Uint8Array }
   /**
-   * Send what is owed, then FIN; every deadline set before is void. A `linger` deadline follows: when it passes, or the peer ends too, the
-   * machine says `destroy`. Until then the peer's bytes are read and thrown away, since closing with bytes unread would send a reset
-   * that can overtake our last word.
+   * Send what is owed, then FIN; every deadline set before is void. A `linger` deadline follows: when the peer ends too, the machine says
+   * `destroy`, and when it passes, `reset`. Until then the peer's bytes are read and thrown away, since closing with bytes unread would send
+   * a reset that can overtake our last word.
    */
   | { readonly kind: 'end' }
   /**
@@ -33,6 +33,8 @@ export type ConnectionEffect<Deadline extends string> =
   | { readonly kind: 'close' }
   /** Close at once; every deadline is void. No event of this connection is heard after it. Without a connection, nothing to do. */
   | { readonly kind: 'destroy' }
+  /** `destroy`, and what the peer has not taken by now is thrown away: nobody keeps it for a peer that does not read. */
+  | { readonly kind: 'reset' }
   /** Absolute, from now; set again it starts anew. How long each one is belongs to configuration (docs/PROTOCOL.md section 5). */
   | { readonly kind: 'setDeadline'; readonly name: Deadline }
   | { readonly kind: 'clearDeadline'; readonly name: Deadline };

@@ -238,9 +238,9 @@ function offerSentStep(lease: SecondPortLease, suite: Suite, publicValue: Uint8A
 function stepClosing(state: Closing, event: FirstPortEvent): FirstPortStep {
   if (event.kind === 'leased') return go(state, { kind: 'releaseLease', lease: event.lease });
   if (event.kind === 'offerMade') return tooLate(state, event);
-  const over = event.kind === 'end' || event.kind === 'lost' || (event.kind === 'deadline' && event.name === 'linger');
-  if (state.phase === 'closed' || !over) return go(state);
-  return go({ phase: 'closed' }, { kind: 'destroy' }, { kind: 'ended', end: state.end });
+  const late = event.kind === 'deadline' && event.name === 'linger';
+  if (state.phase === 'closed' || !(late || event.kind === 'end' || event.kind === 'lost')) return go(state);
+  return go({ phase: 'closed' }, { kind: late ? 'reset' : 'destroy' }, { kind: 'ended', end: state.end });
 }
 
 /** Keys for a session that is over. */

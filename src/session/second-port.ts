@@ -250,9 +250,9 @@ function passDeadline(state: Open, name: SecondPortDeadline): SecondPortStep {
 }
 
 function stepClosing(state: Closing, event: SecondPortEvent): SecondPortStep {
-  const over = event.kind === 'end' || event.kind === 'lost' || (event.kind === 'deadline' && event.name === 'linger');
-  if (state.phase === 'lingering' && over)
-    return go({ phase: 'closed' }, { kind: 'destroy' }, { kind: 'ended', end: state.end });
+  const late = event.kind === 'deadline' && event.name === 'linger';
+  if (state.phase === 'lingering' && (late || event.kind === 'end' || event.kind === 'lost'))
+    return go({ phase: 'closed' }, { kind: late ? 'reset' : 'destroy' }, { kind: 'ended', end: state.end });
   return tooLate(state, event);
 }
 

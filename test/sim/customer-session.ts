@@ -120,6 +120,7 @@ export class CustomerSession {
         this.#end?.close();
         return;
       case 'destroy':
+      case 'reset':
         this.#attempt++;
         this.#clearTimers();
         this.#end?.destroy();

@@ -12,6 +12,7 @@ const OWN_KINDS: ReadonlySet<string> = new Set([
   'end',
   'close',
   'destroy',
+  'reset',
   'setDeadline',
   'clearDeadline',
   'pauseReading',
@@ -100,6 +101,10 @@ export class Visit<State, Event extends AnyEvent, Effect extends AnyEvent> {
       case 'destroy':
         this.#clearTimers();
         this.end.destroy();
+        return;
+      case 'reset':
+        this.#clearTimers();
+        this.end.resetAndDestroy();
         return;
       case 'setDeadline':
         this.#setDeadline(own.name);

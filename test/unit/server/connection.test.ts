@@ -178,6 +178,21 @@ describe('a connection', () => {
     }
   });
 
+  it('takes back what was said and not read, when it is reset', async () => {
+    const all = await connectionThat(({ kind }) => {
+      if (kind === 'say') return [{ kind: 'send', bytes: new Uint8Array(64 << 20) }, { kind: 'end' }];
+      return kind === 'give up' ? [{ kind: 'reset' }, { kind: 'ended' }] : [];
+    });
+    const told = once(all.peer, 'error');
+    all.peer.pause();
+    all.connection.dispatch({ kind: 'say' });
+    all.connection.dispatch({ kind: 'give up' });
+    await once(all.here, 'close');
+    all.peer.resume();
+    expect(await told).toMatchObject([{ code: 'ECONNRESET' }]);
+    expect(all.heard).toEqual(['say', 'writeBlocked', 'give up', 'lost']);
+  });
+
   it('keeps what it said while its machine works for itself, and sends it with what comes of that', async () => {
     const expectation: { kind: Expectation['kind'] } = { kind: 'pause' };
     const all = await connectionThat(

@@ -167,7 +167,7 @@ describe('the first port', () => {
   it('waits for HELLO no longer than its deadline', () => {
     const bench = new Bench().step({ kind: 'accepted' }).step({ kind: 'deadline', name: 'hello' });
     expect(bench.sent).toEqual(encodeAlertFrame({ code: 'TIMEOUT', retryAfterMs: 0 }));
-    expect(bench.step({ kind: 'deadline', name: 'linger' }).kinds).toEqual(['destroy', 'ended']);
+    expect(bench.step({ kind: 'deadline', name: 'linger' }).kinds).toEqual(['reset', 'ended']);
     expect(bench.step({ kind: 'lost' }).effects).toEqual([]);
   });
 });

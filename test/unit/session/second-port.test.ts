@@ -396,7 +396,7 @@ describe('the end', () => {
     const bench = make().step({ kind: 'deadline', name });
     expect(bench.sent.at(-1)).toBe(said);
     expect(bench.end).toMatchObject({ kind: 'timeout', deadline: name });
-    expect(bench.step({ kind: 'deadline', name: 'linger' }).kinds).toEqual(['destroy', 'ended']);
+    expect(bench.step({ kind: 'deadline', name: 'linger' }).kinds).toEqual(['reset', 'ended']);
   });
 
   it('not by a deadline that no longer matters', () => {
