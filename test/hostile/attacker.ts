@@ -55,11 +55,16 @@ export interface Opening extends Preparation {
   readonly group: Group;
 }
 
-export async function openSession(firstPort: number, changes: Partial<Hello> = {}): Promise<Opening> {
+/** `behind`: what is sent, against all rules, when the OFFER is there. */
+export async function openSession(
+  firstPort: number,
+  changes: Partial<Hello> = {},
+  behind: Uint8Array = new Uint8Array(0),
+): Promise<Opening> {
   const prepared = prepareHello(changes);
   const link = await RawLink.to(firstPort);
   const offerFrame = await link.write(prepared.frame).frame();
-  link.finish();
+  link.write(behind).finish();
   if (offerFrame?.[0] !== FRAME.OFFER)
     throw new Error(`no OFFER but ${offerFrame === undefined ? 'an end' : describeFrame(offerFrame)}`);
   const { offer } = decodeOffer(offerFrame.subarray(4));
@@ -121,12 +126,20 @@ export class Session {
     this.in = new RecordDirection(opening.offer.aead, keys.server);
   }
 
-  /** Connects to the second port and sends a right CUSTOMER_KEY. */
-  static async claim(opening: Opening, options?: ConstructorParameters<typeof RawLink>[1]): Promise<Session> {
+  /** Connects to the second port and sends a right CUSTOMER_KEY; what `aboard` sends behind it leaves in the same write. */
+  static async claim(
+    opening: Opening,
+    options: ConstructorParameters<typeof RawLink>[1] = {},
+    aboard: (session: Session) => void = () => undefined,
+  ): Promise<Session> {
     const { frame, keys } = customerKey(opening);
     const link = await RawLink.to(opening.offer.secondPort, options);
+    const session = new Session(opening, link, keys);
+    link.socket.cork();
     link.write(frame);
-    return new Session(opening, link, keys);
+    aboard(session);
+    link.socket.uncork();
+    return session;
   }
 
   /** One whole session up to AUTH_RESULT, which is awaited. */

@@ -140,19 +140,6 @@ describe('a peer that ends', () => {
     (await reach(arena)).reset();
     await arena.unharmed(takenCents);
   });
-
-  it('by reset with its whole flight sent: the payment takes effect once or not at all, and the same id tells', async () => {
-    const id = randomBytes(16);
-    const session = await Session.claim(await openSession(arena.port));
-    session.authenticate(arena.credentials).transact(payment, id);
-    session.link.socket.once('drain', () => undefined);
-    await new Promise<void>((resolve) => session.link.socket.write('', () => resolve()));
-    session.link.reset();
-    const again = await Session.authenticated(arena.port, arena.credentials);
-    again.transact(payment, id).send(INNER.CLOSE);
-    expectReaction(await again.reaction(), ['RECEIPT 1', 'CLOSE', 'fin']);
-    await arena.unharmed(1_00n);
-  });
 });
 
 describe('a server that stops', () => {

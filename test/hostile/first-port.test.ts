@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { type Hello, u8, u16 } from '../interop/peer-wire.ts';
+import { type Hello, INNER, u8, u16 } from '../interop/peer-wire.ts';
 import { Arena, expectReaction } from './arena.ts';
 import { openSession, prepareHello, Session } from './attacker.ts';
 import { RawLink } from './raw-link.ts';
@@ -149,6 +149,15 @@ describe('at the first port', () => {
     for (const byte of prepared.frame) link.write(u8(byte));
     expectReaction(await link.finish().reaction(), ['OFFER', 'fin']);
     // Nobody comes for that lease: it ends by itself.
+    await arena.unharmed();
+  });
+
+  it('bytes behind the OFFER meet a closed connection, and the lease is the customer’s all the same', async () => {
+    const opening = await openSession(arena.port, {}, randomBytes(1024 * 1024));
+    const session = await Session.claim(opening, {}, (flight) =>
+      flight.authenticate(arena.credentials).send(INNER.CLOSE),
+    );
+    expectReaction(await session.reaction(), ['FINISHED', 'AUTH_RESULT 0', 'CLOSE', 'fin']);
     await arena.unharmed();
   });
 

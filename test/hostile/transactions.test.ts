@@ -216,10 +216,11 @@ describe('an identity that was not verified', () => {
   it.each(IMPOSTORS)(
     '%s gets the same bytes as any other, and the payments sent ahead are not looked at',
     async (_, who) => {
-      const session = await Session.claim(await openSession(arena.port));
-      session.authenticate(who());
-      for (let count = 0; count < 20; count++) session.transact(json({}));
-      session.send(INNER.CLOSE);
+      const session = await Session.claim(await openSession(arena.port), {}, (flight) => {
+        flight.authenticate(who());
+        for (let count = 0; count < 20; count++) flight.transact(json({}));
+        flight.send(INNER.CLOSE);
+      });
       expectReaction(await session.reaction(), ['FINISHED', 'AUTH_RESULT 9', 'CLOSE', 'fin']);
       await arena.unharmed();
     },
