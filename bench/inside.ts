@@ -6,12 +6,12 @@
  *
  * Absolute times are this machine's; a row with a reference is followed by it, and the ratio is what to look at. Every task checks its result.
  */
-import { createHash, createHmac, generateKeyPairSync, hkdfSync, randomBytes, sign } from 'node:crypto';
+import { createHash, createHmac, generateKeyPairSync, hkdfSync, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Bench } from 'tinybench';
-import { signOffer } from '../src/crypto/identity.ts';
+import { signOffers } from '../src/crypto/identity.ts';
 import { loadCrypto } from '../src/crypto/index.ts';
 import { encapsulateTo, generateKemKeyPair } from '../src/crypto/kem.ts';
 import { beginKeySchedule, customerFinished, sessionKeys } from '../src/crypto/key-schedule.ts';
@@ -115,10 +115,16 @@ bench.add('identity compared, unknown customer', () =>
 
 // Parts that are node:crypto's.
 const { privateKey: hostKey } = generateKeyPairSync('ed25519');
-const [helloFrame, offerBytes, receiptBytes] = [randomBytes(1_350), randomBytes(2_000), randomBytes(300)];
 const kemKey = generateKemKeyPair().publicKey;
-bench.add('OFFER signed', () => check(signOffer(hostKey, helloFrame, offerBytes).length === 64, 'a signature'));
-bench.add('receipt signed', () => check(sign(null, receiptBytes, hostKey).length === 64, 'a signature'));
+for (const together of [1, 5, 16]) {
+  const offers = Array.from({ length: together }, () => ({
+    helloFrame: randomBytes(1_350),
+    unsignedOffer: randomBytes(2_000),
+  }));
+  bench.add(`${together} OFFER signed together`, () =>
+    check(signOffers(hostKey, offers).length === together, 'signatures'),
+  );
+}
 bench.add('ML-KEM-768 encapsulated to a key as it came', () =>
   check(encapsulateTo(kemKey)?.ciphertext.length === 1_088, 'a ciphertext'),
 );

@@ -15,7 +15,7 @@ import { beginKeySchedule, customerFinished, type SessionKeys } from '../src/cry
 import { makeOffers } from '../src/crypto/offer-keys.ts';
 import { AEAD_IDS, groupId, KEM_IDS } from '../src/crypto/suite.ts';
 import { assert } from '../src/errors.ts';
-import { createReceiptSigner, sealReceipt } from '../src/ledger/receipts.ts';
+import { createReceiptSigner, sealReceipts } from '../src/ledger/receipts.ts';
 import { commitClaim } from '../src/session/claim.ts';
 import { openChannel, type RecordChannel, sealMessage } from '../src/session/record-channel.ts';
 import { joinTranscript } from '../src/session/transcript.ts';
@@ -24,7 +24,7 @@ import { encodeAuthResult } from '../src/wire/auth-result.ts';
 import { CUSTOMER_PUBLIC_VALUE_OFFSET, encodeCustomerKey } from '../src/wire/customer-key.ts';
 import { encodeHello } from '../src/wire/hello.ts';
 import { INNER_TYPES, type InnerType } from '../src/wire/inner.ts';
-import { encodeOffer, offsetsInOffer } from '../src/wire/offer.ts';
+import { encodeSignedOffer, encodeUnsignedOffer, offsetsInOffer } from '../src/wire/offer.ts';
 import { transactionHashInput } from '../src/wire/receipt.ts';
 import { encodeTransaction } from '../src/wire/transaction.ts';
 
@@ -49,6 +49,8 @@ const EXPONENT_A = counting(0xa1, 29);
 const EXPONENT_B = counting(0xb2, 29);
 const CREDENTIAL = counting(0xd0, 32);
 const TRANSACTION_ID = counting(0xf0, 16);
+/** Of the receipt, and of the two that are signed with it. */
+const SALT = counting(0x11, 48);
 const SECOND_PORT = 20_117;
 const LEASE_MS = 10_000;
 const COMMITTED_TIME_US = 1_767_225_600_000_000n;
@@ -143,14 +145,13 @@ function exchangeKeys(crypto: Crypto): Exchange {
     kemCiphertext: new Uint8Array(KEM_CIPHERTEXT.length),
     hostKey: rawHostPublicKey(hostKey),
     nextHostKey: new Uint8Array(0),
-    signature: new Uint8Array(64),
   };
   const offsets = offsetsInOffer(template);
   const job = {
     group: group.name,
     kemKey: publicKey,
     helloFrame,
-    offerFrame: encodeOffer(template),
+    unsignedOffer: encodeUnsignedOffer(template),
     publicValueOffset: offsets.publicValue,
     kemCiphertextOffset: offsets.kemCiphertext,
   };
@@ -159,7 +160,8 @@ function exchangeKeys(crypto: Crypto): Exchange {
   const offer = makeOffers(crypto, hostKey, [job], [EXPONENT_A], recorded)[0]!;
   assert(offer.ok, 'the example has an offer');
 
-  const opening = joinTranscript(helloFrame, offer.offerFrame);
+  const offerFrame = encodeSignedOffer(offer.unsignedOffer, offer.signature);
+  const opening = joinTranscript(helloFrame, offerFrame);
   const customerKey = encodeCustomerKey({
     sessionId: SESSION_ID,
     leaseToken: LEASE_TOKEN,
@@ -190,7 +192,7 @@ function exchangeKeys(crypto: Crypto): Exchange {
   ])[0]!;
   assert(arrival.ok && hex(arrival.keys.server.key) === hex(made.keys.server.key), 'both sides made the same keys');
   const customerKeyFrame = made.transcript.subarray(opening.length);
-  return { helloFrame, offerFrame: offer.offerFrame, customerKeyFrame, sharedValue, kemSecret, keys: made.keys };
+  return { helloFrame, offerFrame, customerKeyFrame, sharedValue, kemSecret, keys: made.keys };
 }
 
 function inputs(): string[] {
@@ -212,6 +214,7 @@ function inputs(): string[] {
     ...block('b', EXPONENT_B),
     ...block('credential', CREDENTIAL),
     ...block('transaction_id', TRANSACTION_ID),
+    ...block('salt of the receipt', SALT.subarray(0, 16)),
     `Customer \`${CUSTOMER_ID}\` with the profile fields \`born\` = \`1815-12-10\` and \`name\` = \`Ada Lovelace\`; ffdhe2048, ML-KEM-768,`,
     `AES-256-GCM; second port ${SECOND_PORT}, lease_ms ${LEASE_MS}. The randomness of the encapsulation is not given: kem_ciphertext stands in OFFER,`,
     'and K below.',
@@ -253,15 +256,22 @@ function schedule(crypto: Crypto, exchange: Exchange): string[] {
 
 function records(crypto: Crypto, { keys }: Exchange): string[] {
   const bodyHash = crypto.sha256(transactionHashInput(CONTENT_TYPE, BODY));
-  const receipt = sealReceipt(createReceiptSigner(hostKeyOfSeed(HOST_KEY_SEED)), CUSTOMER_ID, {
-    transactionId: TRANSACTION_ID,
-    outcome: 'processed',
-    sequence: 1n,
-    committedTimeUs: COMMITTED_TIME_US,
-    bodyHash,
-    resultContentType: RESULT_CONTENT_TYPE,
-    result: RESULT,
-  });
+  const draft = {
+    customerId: CUSTOMER_ID,
+    fields: {
+      transactionId: TRANSACTION_ID,
+      outcome: 'processed',
+      sequence: 1n,
+      committedTimeUs: COMMITTED_TIME_US,
+      bodyHash,
+      resultContentType: RESULT_CONTENT_TYPE,
+      result: RESULT,
+    },
+  } as const;
+  const signer = { ...createReceiptSigner(hostKeyOfSeed(HOST_KEY_SEED)), salts: () => SALT };
+  // Signed with two others, so that a way from leaf to root is seen: of three, this one's has two hashes.
+  const others = [2n, 3n].map((sequence) => ({ ...draft, fields: { ...draft.fields, sequence } }));
+  const receipt = sealReceipts(signer, [draft, ...others])[0]!;
   const customer = new Narrator(openChannel('customer', 'AES-256-GCM', keys));
   const server = new Narrator(openChannel('server', 'AES-256-GCM', keys));
   const auth = encodeAuth({ customerId: CUSTOMER_ID, profile: PROFILE, credential: CREDENTIAL });
@@ -277,7 +287,9 @@ function records(crypto: Crypto, { keys }: Exchange): string[] {
     '### 11.5 Records of the server',
     '',
     `The receipt says sequence 1 and committed_time_us ${COMMITTED_TIME_US} (2026-01-01T00:00:00Z); its body_hash is`,
-    `\`${hex(bodyHash)}\`.`,
+    `\`${hex(bodyHash)}\`. It is signed together`,
+    'with two made up for it, which differ from it by sequence (2 and 3) and salt (the bytes 21 to 30, and 31 to 40) alone: the first two are a',
+    'pair, and the third goes up as it is. OFFER was signed alone.',
     '',
     ...server.say('FINISHED', keys.serverFinished),
     ...server.say('AUTH_RESULT', encodeAuthResult(true)),

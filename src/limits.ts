@@ -26,6 +26,10 @@ export const TRANSFERS_PER_TRANSACTION_MAX = 1_000;
 /** Free text that travels with a transfer. */
 export const TRANSFER_REFERENCE_BYTES_MAX = 140;
 
+// Signatures.
+/** Hashes between a message and the root that its host key signed: 65,536 messages under one signature, more than any batch has. */
+export const BATCH_LEVELS_MAX = 16;
+
 // Ledger.
 /** One commit: large enough that the disk's flush is shared by hundreds of payments, small enough to take tens of milliseconds. */
 export const LEDGER_BATCH_TRANSACTIONS_MAX = 512;

@@ -2,11 +2,11 @@
 
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { assert } from '../errors.ts';
+import { signBatch, verifyBatchSignature } from './batch-signature.ts';
 
 export const HOST_PUBLIC_KEY_BYTES = 32;
 export const HOST_KEY_SEED_BYTES = 32;
 export const HOST_KEY_ID_BYTES = 8;
-export const HOST_SIGNATURE_BYTES = 64;
 
 const OFFER_LABEL = Buffer.from('sallyport/1 offer\0', 'latin1');
 const HOST_KEY_LABEL = Buffer.from('sallyport/1 host key\0', 'latin1');
@@ -38,25 +38,31 @@ export function hostKeyFingerprint(publicKey: Uint8Array): string {
   return `SHA256:${createHash('sha256').update(publicKey).digest('base64').replace(/=+$/, '')}`;
 }
 
-/** Signs an OFFER: `unsignedOffer` is its frame up to the signature (docs/PROTOCOL.md section 3.3). 64 bytes. */
-export function signOffer(hostKey: KeyObject, helloFrame: Uint8Array, unsignedOffer: Uint8Array): Uint8Array {
-  return sign(null, offerMessage(helloFrame, unsignedOffer), hostKey);
+/** An OFFER as the host key signs it (docs/PROTOCOL.md section 3.3). */
+export interface SignedOffer {
+  /** What it answers. */
+  readonly helloFrame: Uint8Array;
+  /** The body of OFFER up to its signature. */
+  readonly unsignedOffer: Uint8Array;
 }
 
-/** Whether `hostKey` (32 bytes) signed this OFFER frame in answer to this HELLO frame. */
-export function verifyOffer(hostKey: Uint8Array, helloFrame: Uint8Array, offerFrame: Uint8Array): boolean {
-  const unsignedBytes = offerFrame.length - HOST_SIGNATURE_BYTES;
-  const message = offerMessage(helloFrame, offerFrame.subarray(0, unsignedBytes));
-  return verifyHostSignature(hostKey, message, offerFrame.subarray(unsignedBytes));
+/** Signs OFFERs together: for each its signature (batch-signature.ts), in order. */
+export function signOffers(hostKey: KeyObject, offers: readonly SignedOffer[]): Uint8Array[] {
+  return signBatch((root) => sign(null, root, hostKey), offers.map(offerMessage));
 }
 
-/** Whether `signature` is one of `hostKey` (32 bytes) over `message`. False for a key that is no point of the curve. */
+/** Whether `hostKey` (32 bytes) signed this OFFER. */
+export function verifyOffer(hostKey: Uint8Array, offer: SignedOffer, signature: Uint8Array): boolean {
+  return verifyHostSignature(hostKey, offerMessage(offer), signature);
+}
+
+/** Whether `signature` (batch-signature.ts) is one of `hostKey` (32 bytes) over `message`. False for a key that is no point of the curve. */
 export function verifyHostSignature(hostKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (hostKey.length !== HOST_PUBLIC_KEY_BYTES || signature.length !== HOST_SIGNATURE_BYTES) return false;
+  if (hostKey.length !== HOST_PUBLIC_KEY_BYTES) return false;
   const key = createPublicKey({ key: Buffer.from(hostKey), format: 'raw-public', asymmetricKeyType: 'ed25519' });
-  return verify(null, message, key, signature);
+  return verifyBatchSignature((root, ed25519) => verify(null, root, key, ed25519), message, signature);
 }
 
-function offerMessage(helloFrame: Uint8Array, unsignedOffer: Uint8Array): Uint8Array {
+function offerMessage({ helloFrame, unsignedOffer }: SignedOffer): Uint8Array {
   return Buffer.concat([OFFER_LABEL, helloFrame, unsignedOffer]);
 }

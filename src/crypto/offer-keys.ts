@@ -5,7 +5,7 @@ import { assert, SallyportError } from '../errors.ts';
 import { byGroup } from './batch-by-group.ts';
 import type { Exponentiation } from './core-modexp.ts';
 import type { GroupName } from './groups.ts';
-import { HOST_SIGNATURE_BYTES, signOffer } from './identity.ts';
+import { signOffers } from './identity.ts';
 import { type Encapsulated, encapsulateTo } from './kem.ts';
 
 /** What a worker needs to complete one OFFER. Nothing in it is secret. */
@@ -14,8 +14,8 @@ export interface OfferJob {
   /** The customer's ML-KEM-768 encapsulation key, 1184 bytes; empty when kem = none. */
   readonly kemKey: Uint8Array;
   readonly helloFrame: Uint8Array;
-  /** The whole OFFER frame with zeros where Ys, kem_ciphertext and signature (its last 64 bytes) go. */
-  readonly offerFrame: Uint8Array;
+  /** The body of OFFER up to its signature, with zeros where Ys and kem_ciphertext go. */
+  readonly unsignedOffer: Uint8Array;
   readonly publicValueOffset: number;
   readonly kemCiphertextOffset: number;
 }
@@ -23,8 +23,10 @@ export interface OfferJob {
 export type OfferKeys =
   | {
       readonly ok: true;
-      /** Complete and signed. */
-      readonly offerFrame: Uint8Array;
+      /** Complete. */
+      readonly unsignedOffer: Uint8Array;
+      /** Over it, in answer to its HELLO. */
+      readonly signature: Uint8Array;
       /** Ys, |p| bytes. */
       readonly publicValue: Uint8Array;
       /** K, 32 bytes, or empty. Secret. */
@@ -36,7 +38,7 @@ export type OfferKeys =
 const NO_KEM: Encapsulated = { ciphertext: new Uint8Array(0), secret: new Uint8Array(0) };
 
 /**
- * Completes offers. `exponents[i]` is the fresh a of `jobs[i]` (exponent.ts), and stays the caller's. Results in the order of the jobs; jobs
+ * Completes offers and signs them together. `exponents[i]` is the fresh a of `jobs[i]` (exponent.ts), and stays the caller's. Results in the order of the jobs; jobs
  * of one group share passes of the kernel. Encapsulation draws its randomness inside node:crypto; `encapsulator` is there for worked examples.
  */
 export function makeOffers(
@@ -53,25 +55,26 @@ export function makeOffers(
       indices.map((index) => exponents[index]!),
     ),
   );
-  return jobs.map((job, index) => {
+  const completed = jobs.map((job, index) => {
     const publicValue = publicValues[index]!;
     if (publicValue instanceof SallyportError) throw publicValue;
     const encapsulated = job.kemKey.length === 0 ? NO_KEM : encapsulator(job.kemKey);
-    if (encapsulated === undefined) return { ok: false, code: 'KEY_EXCHANGE_FAILED' };
-    return {
-      ok: true,
-      offerFrame: completeOffer(job, publicValue, encapsulated, hostKey),
-      publicValue,
-      kemSecret: encapsulated.secret,
-    };
+    if (encapsulated === undefined) return undefined;
+    const unsignedOffer = completeOffer(job, publicValue, encapsulated);
+    return { helloFrame: job.helloFrame, unsignedOffer, publicValue, kemSecret: encapsulated.secret };
+  });
+  const offers = completed.filter((offer) => offer !== undefined);
+  const signatures = offers.length === 0 ? [] : signOffers(hostKey, offers);
+  return completed.map((offer) => {
+    if (offer === undefined) return { ok: false, code: 'KEY_EXCHANGE_FAILED' };
+    const { unsignedOffer, publicValue, kemSecret } = offer;
+    return { ok: true, unsignedOffer, signature: signatures[offers.indexOf(offer)]!, publicValue, kemSecret };
   });
 }
 
-function completeOffer(job: OfferJob, publicValue: Uint8Array, kem: Encapsulated, hostKey: KeyObject): Uint8Array {
-  const offerFrame = new Uint8Array(job.offerFrame);
-  offerFrame.set(publicValue, job.publicValueOffset);
-  offerFrame.set(kem.ciphertext, job.kemCiphertextOffset);
-  const unsignedBytes = offerFrame.length - HOST_SIGNATURE_BYTES;
-  offerFrame.set(signOffer(hostKey, job.helloFrame, offerFrame.subarray(0, unsignedBytes)), unsignedBytes);
-  return offerFrame;
+function completeOffer(job: OfferJob, publicValue: Uint8Array, kem: Encapsulated): Uint8Array {
+  const unsignedOffer = new Uint8Array(job.unsignedOffer);
+  unsignedOffer.set(publicValue, job.publicValueOffset);
+  unsignedOffer.set(kem.ciphertext, job.kemCiphertextOffset);
+  return unsignedOffer;
 }

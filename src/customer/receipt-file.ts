@@ -15,7 +15,7 @@ import {
   type Receipt,
   receiptSignatureInput,
   transactionHashInput,
-  unsignedPart,
+  unsignedReceipt,
 } from '../wire/receipt.ts';
 
 const FILE_VERSION = 1;
@@ -93,7 +93,7 @@ export function verifyReceipt(evidence: ReceiptEvidence, pinned?: Uint8Array): R
   );
   const signed = verifyHostSignature(
     evidence.hostKey,
-    receiptSignatureInput(evidence.customerId, unsignedPart(evidence.receipt)),
+    receiptSignatureInput(evidence.customerId, unsignedReceipt(evidence.receipt, receipt)),
     receipt.signature,
   );
   check(

@@ -243,7 +243,7 @@ class SessionClient implements CustomerSession {
       case 'verifyOffer':
         this.#dispatch({
           kind: 'offerVerified',
-          valid: verifyOffer(effect.hostKey, effect.helloFrame, effect.offerFrame),
+          valid: verifyOffer(effect.hostKey, effect.offer, effect.signature),
         });
         break;
       case 'makeKeys':

@@ -7,7 +7,7 @@ import { quote } from './amounts.ts';
 import { type ChainHead, linkEntries, type TransactionEntry } from './entry.ts';
 import type { Plan, Processor, ProcessorAnswer, TransferPlan } from './processor.ts';
 import type { ProcessorRegistry } from './processor-registry.ts';
-import { type ReceiptSigner, sealReceipt, transactionHash } from './receipts.ts';
+import { type ReceiptDraft, type ReceiptSigner, sealReceipts, transactionHash } from './receipts.ts';
 import type { RefusalCode, SubmitResult, SubmittedTransaction } from './service.ts';
 import type { Snapshot, SnapshotKeys, TransactionKey, WriteSet } from './storage/storage.ts';
 import { applyTransfers, isReference, type TransferOutcome, type WorkingAccounts } from './transfers.ts';
@@ -111,6 +111,20 @@ export function internalRefusal(): SubmitResult {
   return refusal('INTERNAL', INTERNAL_TEXT);
 }
 
+/** A transaction of the batch that will be stored, all but its receipt. */
+interface ProcessedTransaction {
+  readonly entry: Omit<TransactionEntry, 'receipt'>;
+  readonly draft: ReceiptDraft;
+}
+
+/** What became of a transaction whose receipt is not signed yet. */
+interface Processed {
+  readonly kind: 'processed';
+  /** Which of the processed ones. */
+  readonly at: number;
+  readonly replayed: boolean;
+}
+
 /** Executes transactions in order over a snapshot: pure but for the signer. */
 export function executeBatch(
   batch: readonly PreparedTransaction[],
@@ -118,13 +132,18 @@ export function executeBatch(
   dependencies: BatchDependencies,
 ): ExecutedBatch {
   const accounts: WorkingAccounts = new Map(snapshot.accounts);
-  const storedHere = new Map<string, Uint8Array>();
-  const entries: TransactionEntry[] = [];
-  const results = batch.map((prepared, index): SubmitResult => {
-    const { transaction } = prepared;
+  const processed: ProcessedTransaction[] = [];
+  const processedAt = new Map<string, number>();
+  const outcomes = batch.map((prepared, index): SubmitResult | Processed => {
+    const { transaction, bodyHash } = prepared;
     const key = `${transaction.customerId}\0${Buffer.from(transaction.transactionId).toString('latin1')}`;
-    const stored = snapshot.receipts[index] ?? storedHere.get(key);
-    if (stored !== undefined) return replay(stored, prepared.bodyHash);
+    const stored = snapshot.receipts[index];
+    if (stored !== undefined) return replay(stored, bodyHash);
+    const before = processedAt.get(key);
+    if (before !== undefined) {
+      const same = timingSafeEqual(processed[before]!.draft.fields.bodyHash, bodyHash);
+      return same ? { kind: 'processed', at: before, replayed: true } : conflict();
+    }
     const { plan, processor } = prepared;
     if (plan.kind === 'failed') return internalRefusal();
     if (plan.kind === 'malformed') return refusal('TRANSACTION_MALFORMED', plan.reason);
@@ -139,32 +158,44 @@ export function executeBatch(
       for (const [id, account] of applied.before) accounts.set(id, account);
       return internalRefusal();
     }
-    const { sequence, timeUs } = next(snapshot.head, entries.length, dependencies.timeUs);
-    const receipt = sealReceipt(dependencies.signer, transaction.customerId, {
-      transactionId: transaction.transactionId,
+    const { sequence, timeUs } = next(snapshot.head, processed.length, dependencies.timeUs);
+    const { customerId, transactionId, contentType, body } = transaction;
+    const fields = {
+      transactionId,
       outcome: outcomeOf(applied.outcomes),
       sequence,
       committedTimeUs: timeUs,
-      bodyHash: prepared.bodyHash,
+      bodyHash,
       resultContentType: answer.contentType,
       result: answer.body,
+    };
+    processedAt.set(key, processed.length);
+    processed.push({
+      draft: { customerId, fields },
+      entry: {
+        kind: 'transaction',
+        sequence,
+        timeUs,
+        customerId,
+        transactionId,
+        contentType,
+        body,
+        transfers: applied.committed,
+      },
     });
-    storedHere.set(key, receipt);
-    const { customerId, transactionId, contentType, body } = transaction;
-    entries.push({
-      kind: 'transaction',
-      sequence,
-      timeUs,
-      customerId,
-      transactionId,
-      contentType,
-      body,
-      receipt,
-      transfers: applied.committed,
-    });
-    return { kind: 'receipt', receipt, replayed: false };
+    return { kind: 'processed', at: processed.length - 1, replayed: false };
   });
-  if (entries.length === 0) return { results, writes: undefined };
+  // One signature for all of them.
+  const receipts = sealReceipts(
+    dependencies.signer,
+    processed.map(({ draft }) => draft),
+  );
+  const results = outcomes.map((outcome): SubmitResult => {
+    if (outcome.kind !== 'processed') return outcome;
+    return { kind: 'receipt', receipt: receipts[outcome.at]!, replayed: outcome.replayed };
+  });
+  if (processed.length === 0) return { results, writes: undefined };
+  const entries = processed.map(({ entry }, index): TransactionEntry => ({ ...entry, receipt: receipts[index]! }));
   const linked = linkEntries(snapshot.head, entries);
   return {
     results,
@@ -187,10 +218,14 @@ function replay(stored: Uint8Array, bodyHash: Uint8Array): SubmitResult {
   assert(receipt !== undefined, 'a stored receipt decodes');
   return timingSafeEqual(receipt.bodyHash, bodyHash)
     ? { kind: 'receipt', receipt: stored, replayed: true }
-    : refusal(
-        'IDEMPOTENCY_CONFLICT',
-        'This transaction id was used before with another document; use a fresh id for a new transaction.',
-      );
+    : conflict();
+}
+
+function conflict(): SubmitResult {
+  return refusal(
+    'IDEMPOTENCY_CONFLICT',
+    'This transaction id was used before with another document; use a fresh id for a new transaction.',
+  );
 }
 
 function outcomeOf(outcomes: readonly TransferOutcome[]): ReceiptOutcome {

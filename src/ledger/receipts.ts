@@ -1,22 +1,26 @@
-import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, hash, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
+import { signBatch, verifyBatchSignature } from '../crypto/batch-signature.ts';
 import { hostKeyId, rawHostPublicKey } from '../crypto/identity.ts';
-import { assert, SallyportError } from '../errors.ts';
+import { SallyportError } from '../errors.ts';
+import { joinFields } from '../wire/field-writer.ts';
 import {
   decodeReceipt,
   encodeUnsignedReceipt,
-  RECEIPT_SIGNATURE_BYTES,
+  RECEIPT_SALT_BYTES,
   type Receipt,
   receiptSignatureInput,
   transactionHashInput,
-  unsignedPart,
+  unsignedReceipt,
 } from '../wire/receipt.ts';
 
-/** Whoever holds the host key: the ledger gives it messages and gets Ed25519 signatures (RFC 8032, pure). */
+/** Whoever holds the host key. */
 export interface ReceiptSigner {
   /** 8 bytes. */
   readonly keyId: Uint8Array;
-  /** 64 bytes. */
+  /** Ed25519 (RFC 8032, pure), 64 bytes. */
   sign(message: Uint8Array): Uint8Array;
+  /** Fresh random bytes, 16 for each of so many receipts. */
+  salts(receipts: number): Uint8Array;
 }
 
 /** A signer over an Ed25519 private key, given as KeyObject or PKCS#8 DER. */
@@ -27,7 +31,11 @@ export function createReceiptSigner(privateKey: KeyObject | Uint8Array): Receipt
       : privateKey;
   if (key.asymmetricKeyType !== 'ed25519')
     throw new SallyportError('BAD_ARGUMENT', 'the host key is not an Ed25519 private key');
-  return { keyId: hostKeyId(rawHostPublicKey(key)), sign: (message) => sign(null, message, key) };
+  return {
+    keyId: hostKeyId(rawHostPublicKey(key)),
+    sign: (message) => sign(null, message, key),
+    salts: (receipts) => randomBytes(receipts * RECEIPT_SALT_BYTES),
+  };
 }
 
 /** body_hash of a transaction document. 32 bytes. */
@@ -35,32 +43,49 @@ export function transactionHash(contentType: string, body: Uint8Array): Uint8Arr
   return new Uint8Array(hash('sha256', transactionHashInput(contentType, body), 'buffer'));
 }
 
-/** Signs a receipt for a customer: its wire bytes. */
-export function sealReceipt(
-  signer: ReceiptSigner,
-  customerId: string,
-  fields: Omit<Receipt, 'signature' | 'keyId'>,
-): Uint8Array {
-  const unsigned = encodeUnsignedReceipt({ ...fields, keyId: signer.keyId });
-  const signature = signer.sign(receiptSignatureInput(customerId, unsigned));
-  assert(signature.length === RECEIPT_SIGNATURE_BYTES, 'an Ed25519 signature has 64 bytes');
-  const bytes = new Uint8Array(unsigned.length + signature.length);
-  bytes.set(unsigned);
-  bytes.set(signature, unsigned.length);
-  return bytes;
+/** A receipt that is not signed yet, and whose it is. */
+export interface ReceiptDraft {
+  readonly customerId: string;
+  readonly fields: Omit<Receipt, 'salt' | 'keyId' | 'signature'>;
 }
 
-/** The host keys, present and past, that receipts may be signed by: 32-byte public keys by key id in hexadecimal. */
-export type ReceiptKeys = ReadonlyMap<string, KeyObject>;
+/** Signs receipts together: their wire bytes, in order. */
+export function sealReceipts(signer: ReceiptSigner, drafts: readonly ReceiptDraft[]): Uint8Array[] {
+  if (drafts.length === 0) return [];
+  const salts = signer.salts(drafts.length);
+  const unsigned = drafts.map(({ fields }, index) => {
+    const salt = salts.subarray(index * RECEIPT_SALT_BYTES, (index + 1) * RECEIPT_SALT_BYTES);
+    return encodeUnsignedReceipt({ ...fields, salt, keyId: signer.keyId });
+  });
+  const messages = drafts.map(({ customerId }, index) => receiptSignatureInput(customerId, unsigned[index]!));
+  const signatures = signBatch((root) => signer.sign(root), messages);
+  return unsigned.map((receipt, index) => joinFields([receipt, signatures[index]!]));
+}
+
+type Verify = (message: Uint8Array, signature: Uint8Array) => boolean;
+/** The host keys, present and past, that receipts may be signed by, by key id in hexadecimal. */
+export type ReceiptKeys = ReadonlyMap<string, Verify>;
 
 /** Host public keys (32 bytes each) as `verifyReceipt` wants them. */
 export function receiptKeys(publicKeys: readonly Uint8Array[]): ReceiptKeys {
   return new Map(
     publicKeys.map((raw) => {
       const key = createPublicKey({ key: Buffer.from(raw), format: 'raw-public', asymmetricKeyType: 'ed25519' });
-      return [Buffer.from(hostKeyId(raw)).toString('hex'), key] as const;
+      return [Buffer.from(hostKeyId(raw)).toString('hex'), verifierOf(key)] as const;
     }),
   );
+}
+
+/** Ed25519 that remembers what it last found good: the receipts of one commit share a signature, and are mostly asked for in a row. */
+function verifierOf(key: KeyObject): Verify {
+  let good: Buffer | undefined;
+  return (message, signature) => {
+    const asked = Buffer.concat([message, signature]);
+    if (good?.equals(asked)) return true;
+    if (!verify(null, message, key, signature)) return false;
+    good = asked;
+    return true;
+  };
 }
 
 export type ReceiptVerdict = 'valid' | 'malformed' | 'unknown-key' | 'bad-signature';
@@ -69,8 +94,8 @@ export type ReceiptVerdict = 'valid' | 'malformed' | 'unknown-key' | 'bad-signat
 export function verifyReceipt(receiptBytes: Uint8Array, customerId: string, keys: ReceiptKeys): ReceiptVerdict {
   const receipt = decodeReceipt(receiptBytes);
   if (receipt === undefined) return 'malformed';
-  const key = keys.get(Buffer.from(receipt.keyId).toString('hex'));
-  if (key === undefined) return 'unknown-key';
-  const message = receiptSignatureInput(customerId, unsignedPart(receiptBytes));
-  return verify(null, message, key, receipt.signature) ? 'valid' : 'bad-signature';
+  const verifyRoot = keys.get(Buffer.from(receipt.keyId).toString('hex'));
+  if (verifyRoot === undefined) return 'unknown-key';
+  const message = receiptSignatureInput(customerId, unsignedReceipt(receiptBytes, receipt));
+  return verifyBatchSignature(verifyRoot, message, receipt.signature) ? 'valid' : 'bad-signature';
 }

@@ -7,9 +7,11 @@ import { type SessionKeys, wipeSessionKeys } from '../crypto/key-schedule.ts';
 import type { OfferJob } from '../crypto/offer-keys.ts';
 import { BundleReader, type ByteBundle, bundle } from './byte-bundle.ts';
 
-/** The OFFER, signed, and the secrets of its session. */
+/** What OFFER is put together from, and the secrets of its session. */
 export interface OfferMade {
-  readonly offerFrame: Uint8Array;
+  /** The body of OFFER up to its signature. */
+  readonly unsignedOffer: Uint8Array;
+  readonly signature: Uint8Array;
   /** Ys, |p| bytes. */
   readonly publicValue: Uint8Array;
   /** a. Secret. */
@@ -41,7 +43,7 @@ export function moved(message: BatchRequest | BatchResponse): unknown {
 /** Packs a batch and wipes the secrets of its arrivals, which now live in the bundle alone. */
 export function encodeRequest(offers: readonly OfferJob[], arrivals: readonly ArrivalJob[]): BatchRequest {
   const bytes = bundle([
-    ...offers.flatMap((job) => [job.kemKey, job.helloFrame, job.offerFrame]),
+    ...offers.flatMap((job) => [job.kemKey, job.helloFrame, job.unsignedOffer]),
     ...arrivals.flatMap((job) => [job.exponent, job.publicValue, job.peerPublicValue, job.kemSecret, job.transcript]),
   ]);
   for (const job of arrivals) {
@@ -70,7 +72,7 @@ export function decodeRequest(request: BatchRequest): {
     ...offer,
     kemKey: reader.view(),
     helloFrame: reader.view(),
-    offerFrame: reader.view(),
+    unsignedOffer: reader.view(),
   }));
   const arrivals = request.arrivals.map((group) => ({
     group,
@@ -86,7 +88,9 @@ export function decodeRequest(request: BatchRequest): {
 /** Packs the results and wipes the secrets where they were made. */
 export function encodeResponse(offers: readonly Made<OfferMade>[], arrivals: readonly ArrivalKeys[]): BatchResponse {
   const fields = offers.flatMap((offer) =>
-    offer === undefined ? [] : [offer.offerFrame, offer.publicValue, offer.exponent, offer.kemSecret],
+    offer === undefined
+      ? []
+      : [offer.unsignedOffer, offer.signature, offer.publicValue, offer.exponent, offer.kemSecret],
   );
   for (const arrival of arrivals) if (arrival.ok) fields.push(...keyFields(arrival.keys));
   const bytes = bundle(fields);
@@ -107,7 +111,8 @@ export function decodeResponse(
   const made = <Value>(index: number, read: () => Value): Made<Value> => (response.made[index] ? read() : undefined);
   const offers = request.offers.map((_, index) =>
     made(index, () => ({
-      offerFrame: reader.copy(),
+      unsignedOffer: reader.copy(),
+      signature: reader.copy(),
       publicValue: reader.copy(),
       exponent: reader.copy(),
       kemSecret: reader.copy(),

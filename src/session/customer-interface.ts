@@ -1,6 +1,7 @@
 /** The customer's side of a session, both connections: its states, what it hears, what it asks for. The machine is customer.ts. */
 
 import type { CustomerKeyJob, CustomerKeys } from '../crypto/customer-keys.ts';
+import type { SignedOffer } from '../crypto/identity.ts';
 import type { KemKeyPair } from '../crypto/kem.ts';
 import type { SessionKeys } from '../crypto/key-schedule.ts';
 import type { Suite } from '../crypto/suite.ts';
@@ -164,8 +165,8 @@ export type CustomerEffect =
   | {
       readonly kind: 'verifyOffer';
       readonly hostKey: Uint8Array;
-      readonly helloFrame: Uint8Array;
-      readonly offerFrame: Uint8Array;
+      readonly offer: SignedOffer;
+      readonly signature: Uint8Array;
     }
   /** crypto/customer-keys.ts `makeCustomerKeys`: `keysMade` answers. The receiver owns the job's secrets. */
   | { readonly kind: 'makeKeys'; readonly job: CustomerKeyJob }

@@ -6,9 +6,9 @@ import { hostKeyFingerprint, hostKeyId } from '../crypto/identity.ts';
 import type { SuitePolicy } from '../crypto/suite.ts';
 import type { Auth } from '../wire/auth.ts';
 import { CUSTOMER_PUBLIC_VALUE_OFFSET, encodeCustomerKey, FINISHED_BYTES } from '../wire/customer-key.ts';
-import type { Frame } from '../wire/frame.ts';
+import { type Frame, HEADER_BYTES } from '../wire/frame.ts';
 import { encodeHello, type Hello } from '../wire/hello.ts';
-import { decodeOffer } from '../wire/offer.ts';
+import { decodeOffer, unsignedOffer } from '../wire/offer.ts';
 import { decodeRetry } from '../wire/retry.ts';
 import { commitClaim } from './claim.ts';
 import { type CustomerStep, go, refuse, wipeMaterial } from './customer-ending.ts';
@@ -132,10 +132,9 @@ export function receiveOffer(context: CustomerContext, state: In<'awaitingOffer'
 
 export function verify(state: In<'decidingHostKey'>): CustomerStep {
   const { helloFrame, offerFrame, offer } = state;
-  return go(
-    { ...state, phase: 'verifyingOffer' },
-    { kind: 'verifyOffer', hostKey: offer.hostKey, helloFrame, offerFrame },
-  );
+  const { hostKey, signature } = offer;
+  const signed = { helloFrame, unsignedOffer: unsignedOffer(offerFrame.subarray(HEADER_BYTES), offer) };
+  return go({ ...state, phase: 'verifyingOffer' }, { kind: 'verifyOffer', hostKey, offer: signed, signature });
 }
 
 export function judgeOffer(context: CustomerContext, state: In<'verifyingOffer'>, valid: boolean): CustomerStep {

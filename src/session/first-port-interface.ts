@@ -70,10 +70,11 @@ export type FirstPortEvent =
   /** Answers `lease`; a lease that comes too late is given back by `releaseLease`. */
   | { readonly kind: 'leased'; readonly lease: SecondPortLease }
   | { readonly kind: 'leaseRefused'; readonly code: 'BUSY' | 'SHUTDOWN' | 'INTERNAL'; readonly retryAfterMs: number }
-  /** Answers `makeOffer`: the signed frame and the secrets of the session. */
+  /** Answers `makeOffer`: what OFFER is put together from, and the secrets of the session. */
   | {
       readonly kind: 'offerMade';
-      readonly offerFrame: Uint8Array;
+      readonly unsignedOffer: Uint8Array;
+      readonly signature: Uint8Array;
       readonly publicValue: Uint8Array;
       readonly exponent: Uint8Array;
       readonly kemSecret: Uint8Array;

@@ -13,7 +13,7 @@ import type { AlertCode } from '../errors.ts';
 import { encodeAlertFrame } from '../wire/alert.ts';
 import { type Frame, PROTOCOL_VERSION } from '../wire/frame.ts';
 import { decodeHello } from '../wire/hello.ts';
-import { encodeOffer, offsetsInOffer, SIGNATURE_BYTES } from '../wire/offer.ts';
+import { encodeSignedOffer, encodeUnsignedOffer, offsetsInOffer } from '../wire/offer.ts';
 import { encodeRetry } from '../wire/retry.ts';
 import type {
   AdmissionVerdict,
@@ -45,7 +45,6 @@ type In<Phase extends FirstPortPhase> = Extract<FirstPortState, { phase: Phase }
 
 const NO_KEY = new Uint8Array(0);
 /** What the pool fills in, and constants of a group: read only, so that one of each serves every session. */
-const NO_SIGNATURE = new Uint8Array(SIGNATURE_BYTES);
 const NO_CIPHERTEXT = new Uint8Array(KEM_CIPHERTEXT_BYTES);
 const numbersOf = (group: Group): PublicNumbers => ({
   g: Uint8Array.of(group.g),
@@ -190,7 +189,6 @@ function makeOffer(context: FirstPortContext, state: In<'awaitingLease'>, lease:
     leaseToken: lease.leaseToken,
     ...PUBLIC_NUMBERS[suite.group],
     kemCiphertext: withKem ? NO_CIPHERTEXT : NO_KEY,
-    signature: NO_SIGNATURE,
     hostKey: context.hostKey,
     nextHostKey: context.nextHostKey ?? NO_KEY,
   };
@@ -203,7 +201,7 @@ function makeOffer(context: FirstPortContext, state: In<'awaitingLease'>, lease:
         group: suite.group,
         kemKey: withKem ? hello.kemKey : NO_KEY,
         helloFrame,
-        offerFrame: encodeOffer(offer),
+        unsignedOffer: encodeUnsignedOffer(offer),
         publicValueOffset: offsets.publicValue,
         kemCiphertextOffset: offsets.kemCiphertext,
       },
@@ -213,6 +211,7 @@ function makeOffer(context: FirstPortContext, state: In<'awaitingLease'>, lease:
 
 function sendOffer(state: In<'awaitingOffer'>, made: Extract<FirstPortEvent, { kind: 'offerMade' }>): FirstPortStep {
   const { lease, hello, suite } = state;
+  const offerFrame = encodeSignedOffer(made.unsignedOffer, made.signature);
   const session = {
     terms: {
       sessionId: lease.sessionId,
@@ -220,12 +219,12 @@ function sendOffer(state: In<'awaitingOffer'>, made: Extract<FirstPortEvent, { k
       claimCommitment: new Uint8Array(hello.claimCommitment),
     },
     suite,
-    transcript: joinTranscript(state.helloFrame, made.offerFrame),
+    transcript: joinTranscript(state.helloFrame, offerFrame),
     publicValue: made.publicValue,
     exponent: made.exponent,
     kemSecret: made.kemSecret,
   };
-  const closing = answerAndClose({ kind: 'offered' }, made.offerFrame, offerSentStep(lease, suite, made.publicValue));
+  const closing = answerAndClose({ kind: 'offered' }, offerFrame, offerSentStep(lease, suite, made.publicValue));
   return { state: closing.state, effects: [{ kind: 'openLease', lease, session }, ...closing.effects] };
 }
 

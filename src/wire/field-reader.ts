@@ -1,4 +1,6 @@
 import type { AlertCode } from '../errors.ts';
+import { BATCH_LEVELS_MAX } from '../limits.ts';
+import { batchSignatureBytes } from './batch-signature.ts';
 import { type Decoded, type Refused, refuse } from './decoded.ts';
 
 const NOTHING = new Uint8Array(0);
@@ -41,6 +43,10 @@ export class FieldReader {
     return this.u16(what) * 0x1_0000 + this.u16(what);
   }
 
+  u64(what: string): bigint {
+    return BigInt(this.u32(what)) * 0x1_0000_0000n + BigInt(this.u32(what));
+  }
+
   /** len8(x). */
   bytes8(what: string, bounds: LengthBounds): Uint8Array {
     return this.#bounded(this.u8(what), what, bounds);
@@ -59,6 +65,15 @@ export class FieldReader {
     if (allowed.test(text)) return text;
     this.refuse('BAD_FRAME', `${what} has a character that is not allowed`);
     return '';
+  }
+
+  /** The signature of a batch (docs/PROTOCOL.md section 3.4), whole. */
+  batchSignature(what: string): Uint8Array {
+    const start = this.#at;
+    const levels = this.u8(what);
+    if (levels > BATCH_LEVELS_MAX) this.refuse('BAD_FRAME', `${what} is too long`);
+    this.bytes(batchSignatureBytes(levels) - 1, what);
+    return this.sound ? this.#bytes.subarray(start, this.#at) : NOTHING;
   }
 
   refuse(code: AlertCode, what: string): void {

@@ -1,7 +1,8 @@
 import { assert } from '../errors.ts';
 
 /** One field of a message as it will be written. Lengths are checked where messages are made: a wrong one is a bug here, not a peer's. */
-export type Field = Uint8Array | readonly [width: 1 | 2 | 4, value: number];
+export type Field = Uint8Array | Numeral;
+type Numeral = readonly [width: 1 | 2 | 4, value: number] | readonly [width: 8, value: bigint];
 
 /** len8(x). */
 export function len8(bytes: Uint8Array): readonly Field[] {
@@ -43,7 +44,12 @@ function widthOf(field: Field): number {
   return field instanceof Uint8Array ? field.length : field[0];
 }
 
-function writeNumber(bytes: Uint8Array, at: number, [width, value]: readonly [1 | 2 | 4, number]): void {
+function writeNumber(bytes: Uint8Array, at: number, [width, value]: Numeral): void {
+  if (width === 8) {
+    writeNumber(bytes, at, [4, Number(value >> 32n)]);
+    writeNumber(bytes, at + 4, [4, Number(value & 0xffff_ffffn)]);
+    return;
+  }
   assert(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * width), `a number fits its ${width} bytes`);
   for (let index = width - 1, rest = value; index >= 0; index--, rest >>>= 8) bytes[at + index] = rest & 0xff;
 }

@@ -27,7 +27,7 @@ interface FrameRow {
 export const FRAMES = {
   HELLO: { type: 0x01, bodyMin: 81, bodyMax: 1458 },
   RETRY: { type: 0x02, bodyMin: 4, bodyMax: 131 },
-  OFFER: { type: 0x03, bodyMin: 712, bodyMax: 2408 },
+  OFFER: { type: 0x03, bodyMin: 713, bodyMax: 2921 },
   CUSTOMER_KEY: { type: 0x04, bodyMin: 370, bodyMax: 626 },
   RECORD: { type: 0x05, bodyMin: 80, bodyMax: 65_488 },
   ERROR: { type: 0x06, bodyMin: 5, bodyMax: 5 },

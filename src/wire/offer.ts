@@ -1,8 +1,8 @@
 import { assert } from '../errors.ts';
 import type { Decoded } from './decoded.ts';
 import { FieldReader } from './field-reader.ts';
-import { ascii8, len8, len16 } from './field-writer.ts';
-import { encodeFrame, HEADER_BYTES } from './frame.ts';
+import { ascii8, joinFields, len8, len16 } from './field-writer.ts';
+import { encodeFrame } from './frame.ts';
 import { RANDOM_BYTES } from './hello.ts';
 
 /** docs/PROTOCOL.md section 3.3. */
@@ -31,7 +31,7 @@ export interface Offer {
   readonly hostKey: Uint8Array;
   /** 32 bytes, or empty. */
   readonly nextHostKey: Uint8Array;
-  /** 64 bytes. */
+  /** That of a batch (docs/PROTOCOL.md section 3.4). */
   readonly signature: Uint8Array;
 }
 
@@ -42,15 +42,15 @@ export const PUBLIC_VALUE_BYTES_MIN = 256;
 export const PUBLIC_VALUE_BYTES_MAX = 512;
 export const KEM_CIPHERTEXT_BYTES = 1088;
 export const HOST_KEY_BYTES = 32;
-export const SIGNATURE_BYTES = 64;
 
 const G_BYTES = 1;
 /** Fields of fixed size before second_host: randoms, session, version, three choices, port. */
-const SECOND_HOST_OFFSET = HEADER_BYTES + RANDOM_BYTES + SESSION_ID_BYTES + 1 + 2 + 2 + 2 + 2;
+const SECOND_HOST_OFFSET = RANDOM_BYTES + SESSION_ID_BYTES + 1 + 2 + 2 + 2 + 2;
 /** Visible ASCII without spaces: an address or a name; which ones are let through is the customer's configuration. */
 const SECOND_HOST = /^[\x21-\x7e]*$/;
 
-export function encodeOffer(offer: Offer): Uint8Array {
+/** The body of OFFER up to its signature: what is signed. */
+export function encodeUnsignedOffer(offer: Omit<Offer, 'signature'>): Uint8Array {
   assert(offer.serverRandom.length === RANDOM_BYTES, 'server_random has 32 bytes');
   assert(offer.sessionId.length === SESSION_ID_BYTES, 'session_id has 16 bytes');
   assert(offer.leaseToken.length === LEASE_TOKEN_BYTES, 'lease_token has 32 bytes');
@@ -59,8 +59,7 @@ export function encodeOffer(offer: Offer): Uint8Array {
   assert([0, KEM_CIPHERTEXT_BYTES].includes(offer.kemCiphertext.length), 'kem_ciphertext has 1088 bytes or none');
   assert(offer.hostKey.length === HOST_KEY_BYTES, 'host_key has 32 bytes');
   assert([0, HOST_KEY_BYTES].includes(offer.nextHostKey.length), 'next_host_key has 32 bytes or none');
-  assert(offer.signature.length === SIGNATURE_BYTES, 'the signature has 64 bytes');
-  return encodeFrame('OFFER', [
+  return joinFields([
     offer.serverRandom,
     offer.sessionId,
     [1, offer.version],
@@ -77,8 +76,17 @@ export function encodeOffer(offer: Offer): Uint8Array {
     ...len16(offer.kemCiphertext),
     offer.hostKey,
     ...len8(offer.nextHostKey),
-    offer.signature,
   ]);
+}
+
+/** The frame of a signed OFFER. */
+export function encodeSignedOffer(unsignedOffer: Uint8Array, signature: Uint8Array): Uint8Array {
+  return encodeFrame('OFFER', [unsignedOffer, signature]);
+}
+
+/** The part of an OFFER's body that is under its signature. */
+export function unsignedOffer(body: Uint8Array, { signature }: Offer): Uint8Array {
+  return body.subarray(0, body.length - signature.length);
 }
 
 /**
@@ -105,17 +113,17 @@ export function decodeOffer(body: Uint8Array): Decoded<Offer> {
     kemCiphertext: fields.bytes16('kem_ciphertext', { min: 0, max: KEM_CIPHERTEXT_BYTES }),
     hostKey: fields.bytes(HOST_KEY_BYTES, 'host_key'),
     nextHostKey: readNextHostKey(fields),
-    signature: fields.bytes(SIGNATURE_BYTES, 'signature'),
+    signature: fields.batchSignature('signature'),
   });
 }
 
-/** Where what the pool fills in lies in an OFFER frame. */
+/** Where what the pool fills in lies in the body of an OFFER. */
 export interface OfferOffsets {
   readonly publicValue: number;
   readonly kemCiphertext: number;
 }
 
-export function offsetsInOffer(offer: Offer): OfferOffsets {
+export function offsetsInOffer(offer: Omit<Offer, 'signature'>): OfferOffsets {
   const p = SECOND_HOST_OFFSET + 1 + offer.secondHost.length + 4 + LEASE_TOKEN_BYTES + 2 + offer.g.length + 2;
   const publicValue = p + offer.p.length + 2;
   return { publicValue, kemCiphertext: publicValue + offer.publicValue.length + 2 };

@@ -18,7 +18,7 @@ import { encodeCustomerKey } from '../../src/wire/customer-key.ts';
 import { encodeHeader } from '../../src/wire/frame.ts';
 import { encodeHello } from '../../src/wire/hello.ts';
 import { INNER_TYPES } from '../../src/wire/inner.ts';
-import { encodeOffer } from '../../src/wire/offer.ts';
+import { encodeSignedOffer, encodeUnsignedOffer } from '../../src/wire/offer.ts';
 import { encodeRetry } from '../../src/wire/retry.ts';
 import { MESSAGES } from './wire-messages.ts';
 
@@ -59,7 +59,7 @@ const CUSTOMER_KEY = encodeCustomerKey({
   publicValue: filled(256, 4),
   finished: filled(32, 5),
 });
-const OFFER = encodeOffer({
+const UNSIGNED_OFFER = encodeUnsignedOffer({
   serverRandom: filled(32, 1),
   sessionId: filled(16, 2),
   version: 1,
@@ -76,8 +76,8 @@ const OFFER = encodeOffer({
   kemCiphertext: NONE,
   hostKey: HOST_KEY,
   nextHostKey: NONE,
-  signature: filled(64, 5),
 });
+const OFFER = encodeSignedOffer(UNSIGNED_OFFER, Uint8Array.of(0, ...filled(64, 5)));
 
 /** Streams that are nearly right: good frames with a piece cut out and another put in, or rubbish. */
 function streams(...frames: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {

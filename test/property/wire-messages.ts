@@ -8,7 +8,7 @@ import { decodeCustomerKey, encodeCustomerKey } from '../../src/wire/customer-ke
 import type { Decoded } from '../../src/wire/decoded.ts';
 import { HEADER_BYTES } from '../../src/wire/frame.ts';
 import { decodeHello, encodeHello } from '../../src/wire/hello.ts';
-import { decodeOffer, encodeOffer } from '../../src/wire/offer.ts';
+import { decodeOffer, encodeSignedOffer, encodeUnsignedOffer } from '../../src/wire/offer.ts';
 import { decodeQuery, encodeQuery } from '../../src/wire/query.ts';
 import { decodeReceipt, encodeUnsignedReceipt } from '../../src/wire/receipt.ts';
 import { decodeRefusal, encodeRefusal } from '../../src/wire/refusal.ts';
@@ -75,6 +75,10 @@ const hello = fc
   })
   .chain((value) => bytes(value.kems.includes(0x0201) ? 1184 : 0).map((kemKey) => ({ ...value, kemKey })));
 
+const batchSignature = fc
+  .integer({ min: 0, max: 16 })
+  .chain((levels) => bytes(levels * 32 + 64).map((rest) => Uint8Array.of(levels, ...rest)));
+
 const receipt = fc.record({
   transactionId: bytes(16),
   outcome: fc.constantFrom('processed' as const, 'refused' as const, 'partly' as const),
@@ -83,8 +87,9 @@ const receipt = fc.record({
   bodyHash: bytes(32),
   resultContentType: contentType,
   result: upTo(300),
+  salt: bytes(16),
   keyId: bytes(8),
-  signature: bytes(64),
+  signature: batchSignature,
 });
 
 export const MESSAGES: readonly MessageLaw[] = [
@@ -140,7 +145,7 @@ export const MESSAGES: readonly MessageLaw[] = [
       kemCiphertext: oneOf(0, 1088),
       hostKey: bytes(32),
       nextHostKey: oneOf(0, 32),
-      signature: bytes(64),
+      signature: batchSignature,
     }),
     sample: {
       serverRandom: filled(32),
@@ -159,9 +164,9 @@ export const MESSAGES: readonly MessageLaw[] = [
       kemCiphertext: filled(0),
       hostKey: filled(32),
       nextHostKey: filled(32),
-      signature: filled(64),
+      signature: Uint8Array.of(1, ...filled(96)),
     },
-    encode: (value) => body(encodeOffer(value)),
+    encode: (value) => body(encodeSignedOffer(encodeUnsignedOffer(value), value.signature)),
     decode: decodeOffer,
   }),
   law({
@@ -222,8 +227,9 @@ export const MESSAGES: readonly MessageLaw[] = [
       bodyHash: filled(32),
       resultContentType: 'a/b',
       result: filled(20),
+      salt: filled(16),
       keyId: filled(8),
-      signature: filled(64),
+      signature: Uint8Array.of(0, ...filled(64)),
     },
     encode: (value) => Uint8Array.from([...encodeUnsignedReceipt(value), ...value.signature]),
     decode: (input) => {

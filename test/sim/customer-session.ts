@@ -143,7 +143,7 @@ export class CustomerSession {
       case 'verifyOffer':
         this.#later({
           kind: 'offerVerified',
-          valid: signatures.verifyOffer(effect.hostKey, effect.helloFrame, effect.offerFrame),
+          valid: signatures.verifyOffer(effect.hostKey, effect.offer, effect.signature),
         });
         return;
       case 'makeKeys':

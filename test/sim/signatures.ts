@@ -1,17 +1,24 @@
 import { hash, type KeyObject } from 'node:crypto';
-import { hostKeyId, hostKeyOfSeed, rawHostPublicKey, verifyOffer } from '../../src/crypto/identity.ts';
+import { signBatch, verifyBatchSignature } from '../../src/crypto/batch-signature.ts';
+import {
+  hostKeyId,
+  hostKeyOfSeed,
+  rawHostPublicKey,
+  type SignedOffer,
+  verifyOffer,
+} from '../../src/crypto/identity.ts';
 import type { Crypto } from '../../src/crypto/index.ts';
 import { encapsulateTo } from '../../src/crypto/kem.ts';
 import { makeOffers, type OfferJob, type OfferKeys } from '../../src/crypto/offer-keys.ts';
 import { createReceiptSigner, type ReceiptSigner, receiptKeys, verifyReceipt } from '../../src/ledger/receipts.ts';
-import { decodeReceipt, receiptSignatureInput, unsignedPart } from '../../src/wire/receipt.ts';
+import { decodeReceipt, RECEIPT_SALT_BYTES, receiptSignatureInput, unsignedReceipt } from '../../src/wire/receipt.ts';
 
 /** What the host key does in a fleet. */
 export interface Signatures {
   readonly hostKey: Uint8Array;
   readonly receiptSigner: ReceiptSigner;
   makeOffer(crypto: Crypto, job: OfferJob, exponent: Uint8Array): OfferKeys;
-  verifyOffer(hostKey: Uint8Array, helloFrame: Uint8Array, offerFrame: Uint8Array): boolean;
+  verifyOffer(hostKey: Uint8Array, offer: SignedOffer, signature: Uint8Array): boolean;
   /** Whether these bytes are a receipt that the host key signed for this customer. */
   isReceipt(bytes: Uint8Array, customerId: string): boolean;
 }
@@ -21,11 +28,13 @@ const HOST_PUBLIC_KEY = rawHostPublicKey(HOST_KEY);
 /** The host's public key, for verification of the whole ledger. */
 export const RECEIPT_KEYS = receiptKeys([HOST_PUBLIC_KEY]);
 const SIGNATURE_BYTES = 64;
+/** Nobody guesses here, and a seed must give the same run again. */
+const salts = (receipts: number): Uint8Array => new Uint8Array(receipts * RECEIPT_SALT_BYTES);
 
 /** Ed25519, as in the product. */
 export const REAL_SIGNATURES: Signatures = {
   hostKey: HOST_PUBLIC_KEY,
-  receiptSigner: createReceiptSigner(HOST_KEY),
+  receiptSigner: { ...createReceiptSigner(HOST_KEY), salts },
   makeOffer: (crypto, job, exponent) => makeOffers(crypto, HOST_KEY, [job], [exponent])[0]!,
   verifyOffer,
   isReceipt: (bytes, customerId) => verifyReceipt(bytes, customerId, RECEIPT_KEYS) === 'valid',
@@ -37,7 +46,7 @@ export const REAL_SIGNATURES: Signatures = {
  */
 export const QUICK_SIGNATURES: Signatures = {
   hostKey: HOST_PUBLIC_KEY,
-  receiptSigner: { keyId: hostKeyId(HOST_PUBLIC_KEY), sign: (message) => keyedHash(message) },
+  receiptSigner: { keyId: hostKeyId(HOST_PUBLIC_KEY), sign: keyedHash, salts },
   makeOffer: (crypto, job, exponent) => {
     const publicValue = crypto.publicValue(job.group, exponent);
     const kem =
@@ -45,28 +54,29 @@ export const QUICK_SIGNATURES: Signatures = {
         ? { ciphertext: new Uint8Array(0), secret: new Uint8Array(0) }
         : encapsulateTo(job.kemKey);
     if (kem === undefined) return { ok: false, code: 'KEY_EXCHANGE_FAILED' };
-    const offerFrame = Uint8Array.from(job.offerFrame);
-    offerFrame.set(publicValue, job.publicValueOffset);
-    offerFrame.set(kem.ciphertext, job.kemCiphertextOffset);
-    const unsigned = offerFrame.subarray(0, offerFrame.length - SIGNATURE_BYTES);
-    offerFrame.set(keyedHash(job.helloFrame, unsigned), unsigned.length);
-    return { ok: true, offerFrame, publicValue, kemSecret: kem.secret };
+    const unsignedOffer = Uint8Array.from(job.unsignedOffer);
+    unsignedOffer.set(publicValue, job.publicValueOffset);
+    unsignedOffer.set(kem.ciphertext, job.kemCiphertextOffset);
+    const [signature] = signBatch(keyedHash, [Buffer.concat([job.helloFrame, unsignedOffer])]);
+    return { ok: true, unsignedOffer, signature: signature!, publicValue, kemSecret: kem.secret };
   },
-  verifyOffer: (_hostKey, helloFrame, offerFrame) => {
-    const unsigned = offerFrame.subarray(0, offerFrame.length - SIGNATURE_BYTES);
-    return Buffer.compare(keyedHash(helloFrame, unsigned), offerFrame.subarray(unsigned.length)) === 0;
-  },
+  verifyOffer: (_hostKey, { helloFrame, unsignedOffer }, signature) =>
+    verifyBatchSignature(isKeyedHash, Buffer.concat([helloFrame, unsignedOffer]), signature),
   isReceipt: (bytes, customerId) => {
     const receipt = decodeReceipt(bytes);
     if (receipt === undefined) return false;
-    const expected = keyedHash(receiptSignatureInput(customerId, unsignedPart(bytes)));
-    return Buffer.compare(expected, receipt.signature) === 0;
+    const message = receiptSignatureInput(customerId, unsignedReceipt(bytes, receipt));
+    return verifyBatchSignature(isKeyedHash, message, receipt.signature);
   },
 };
 
 const STAND_IN_KEY = Buffer.alloc(32, 0x6b);
 
-function keyedHash(...parts: readonly Uint8Array[]): Uint8Array {
-  const digest = hash('sha256', Buffer.concat([STAND_IN_KEY, ...parts]), 'buffer');
+function keyedHash(message: Uint8Array): Uint8Array {
+  const digest = hash('sha256', Buffer.concat([STAND_IN_KEY, message]), 'buffer');
   return Buffer.concat([digest, digest], SIGNATURE_BYTES);
+}
+
+function isKeyedHash(message: Uint8Array, signature: Uint8Array): boolean {
+  return Buffer.compare(keyedHash(message), signature) === 0;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { BatchRow } from '../../../src/cli/batch/batch-file.ts';
 import { type BatchEnd, type Payer, runBatch } from '../../../src/cli/batch/batch-run.ts';
 import type { SettledRow } from '../../../src/cli/batch/journal.ts';
+import { signBatch } from '../../../src/crypto/batch-signature.ts';
 import { hostKeyId } from '../../../src/crypto/identity.ts';
 import type { Settlement } from '../../../src/customer/customer-interface.ts';
 import { SallyportError } from '../../../src/errors.ts';
@@ -26,10 +27,12 @@ function settlementOf({ contentType, body, transactionId }: Sent, status: string
     bodyHash: createHash('sha256').update(transactionHashInput(contentType, body)).digest(),
     resultContentType: 'application/json',
     result: Buffer.from(JSON.stringify({ status })),
+    salt: randomBytes(16),
     keyId: hostKeyId(HOST_KEY),
   };
   const unsigned = encodeUnsignedReceipt(fields);
-  const signature = sign(null, receiptSignatureInput('alice', unsigned), host.privateKey);
+  const message = receiptSignatureInput('alice', unsigned);
+  const signature = signBatch((root) => sign(null, root, host.privateKey), [message])[0]!;
   return {
     ...fields,
     transactionId,

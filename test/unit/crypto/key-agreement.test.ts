@@ -21,8 +21,8 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 function offerJob(group: GroupName, kemKey: Uint8Array) {
   const length = GROUPS[group].byteLength;
   const helloFrame = new Uint8Array(90).fill(1);
-  const offerFrame = new Uint8Array(50 + length + kemKey.length + 64);
-  return { group, kemKey, helloFrame, offerFrame, publicValueOffset: 50, kemCiphertextOffset: 50 + length };
+  const unsignedOffer = new Uint8Array(50 + length + kemKey.length);
+  return { group, kemKey, helloFrame, unsignedOffer, publicValueOffset: 50, kemCiphertextOffset: 50 + length };
 }
 
 /** Both sides over one transcript; `tamper` may change what the server gets. */
@@ -74,8 +74,8 @@ describe('both sides', () => {
       pairs.map(({ group }) => offerJob(group, NONE)),
       pairs.map(({ a }) => a),
     );
-    expect(together.map((offer) => offer.ok && hex(offer.offerFrame))).toEqual(
-      pairs.map(({ offer }) => offer.ok && hex(offer.offerFrame)),
+    expect(together.map((offer) => offer.ok && hex(offer.unsignedOffer))).toEqual(
+      pairs.map(({ offer }) => offer.ok && hex(offer.unsignedOffer)),
     );
   });
 });
@@ -83,13 +83,14 @@ describe('both sides', () => {
 describe('an offer', () => {
   it('is signed, and carries Ys and the ciphertext in their places', () => {
     const { publicKey, privateKey } = generateKemKeyPair();
-    const job = { ...offerJob('ffdhe2048', publicKey), offerFrame: new Uint8Array(50 + 256 + 1088 + 64) };
+    const job = { ...offerJob('ffdhe2048', publicKey), unsignedOffer: new Uint8Array(50 + 256 + 1088) };
     const offer = makeOffers(crypto, HOST_KEY, [job], [randomExponent('ffdhe2048')])[0]!;
     if (!offer.ok) throw new Error('an offer');
-    expect(verifyOffer(rawHostPublicKey(HOST_KEY), job.helloFrame, offer.offerFrame)).toBe(true);
-    expect(hex(offer.offerFrame.subarray(50, 306))).toBe(hex(offer.publicValue));
-    expect(hex(decapsulateWith(privateKey, offer.offerFrame.subarray(306, 306 + 1088)))).toBe(hex(offer.kemSecret));
-    expect(job.offerFrame.every((byte) => byte === 0)).toBe(true);
+    const signed = { helloFrame: job.helloFrame, unsignedOffer: offer.unsignedOffer };
+    expect(verifyOffer(rawHostPublicKey(HOST_KEY), signed, offer.signature)).toBe(true);
+    expect(hex(offer.unsignedOffer.subarray(50, 306))).toBe(hex(offer.publicValue));
+    expect(hex(decapsulateWith(privateKey, offer.unsignedOffer.subarray(306, 306 + 1088)))).toBe(hex(offer.kemSecret));
+    expect(job.unsignedOffer.every((byte) => byte === 0)).toBe(true);
   });
 
   it('is not made for an encapsulation key that fails the modulus check (FIPS 203 section 7.2)', () => {
@@ -97,6 +98,24 @@ describe('an offer', () => {
     expect(makeOffers(crypto, HOST_KEY, [job], [randomExponent('ffdhe2048')])).toEqual([
       { ok: false, code: 'KEY_EXCHANGE_FAILED' },
     ]);
+  });
+
+  it('is signed with the others of its batch, once, and one that cannot be made keeps no other from it', () => {
+    const jobs = [
+      offerJob('ffdhe2048', NONE),
+      offerJob('ffdhe2048', new Uint8Array(1184).fill(0xff)),
+      { ...offerJob('ffdhe2048', NONE), helloFrame: new Uint8Array(90).fill(2) },
+      offerJob('ffdhe3072', NONE),
+    ];
+    const exponents = jobs.map(({ group }) => randomExponent(group));
+    const offers = makeOffers(crypto, HOST_KEY, jobs, exponents);
+    expect(offers.map(({ ok }) => ok)).toEqual([true, false, true, true]);
+    const made = offers.flatMap((offer, index) =>
+      offer.ok ? [{ ...offer, helloFrame: jobs[index]!.helloFrame }] : [],
+    );
+    for (const offer of made) expect(verifyOffer(rawHostPublicKey(HOST_KEY), offer, offer.signature)).toBe(true);
+    expect(new Set(made.map(({ signature }) => hex(signature.subarray(-64)))).size).toBe(1);
+    expect(verifyOffer(rawHostPublicKey(HOST_KEY), made[0]!, made[1]!.signature)).toBe(false);
   });
 });
 

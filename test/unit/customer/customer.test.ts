@@ -1,5 +1,6 @@
-import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { signBatch } from '../../../src/crypto/batch-signature.ts';
 import { hostKeyId } from '../../../src/crypto/identity.ts';
 import { Customer } from '../../../src/customer/customer.ts';
 import { type CustomerIdentity, DEFAULT_POLICY } from '../../../src/customer/customer-identity.ts';
@@ -49,9 +50,11 @@ function receiptFor(
     bodyHash: createHash('sha256').update(transactionHashInput(request.contentType, request.body)).digest(),
     resultContentType: 'application/json',
     result: Buffer.from(JSON.stringify(result)),
+    salt: randomBytes(16),
     keyId: hostKeyId(host.key),
   });
-  const signature = sign(null, receiptSignatureInput('alice', unsigned), host.privateKey);
+  const message = receiptSignatureInput('alice', unsigned);
+  const signature = signBatch((root) => sign(null, root, host.privateKey), [message])[0]!;
   return { kind: 'receipt', receipt: new Uint8Array(Buffer.concat([unsigned, signature])), hostKey: HOST.key };
 }
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { signBatch } from '../../../src/crypto/batch-signature.ts';
 import { hostKeyId } from '../../../src/crypto/identity.ts';
 import {
   encodeReceiptFile,
@@ -32,9 +33,11 @@ function evidence(): ReceiptEvidence {
     bodyHash: createHash('sha256').update(transactionHashInput(TRANSFER_TYPE, BODY)).digest(),
     resultContentType: 'application/vnd.sallyport.transfer-result+json',
     result: new TextEncoder().encode('{"status":"committed"}'),
+    salt: new Uint8Array(16).fill(0x5a),
     keyId: hostKeyId(HOST_KEY),
   });
-  const signature = sign(null, receiptSignatureInput('alice', unsigned), host.privateKey);
+  const message = receiptSignatureInput('alice', unsigned);
+  const signature = signBatch((root) => sign(null, root, host.privateKey), [message])[0]!;
   return {
     customerId: 'alice',
     transactionId: TRANSACTION_ID,

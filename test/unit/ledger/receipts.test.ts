@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { hostKeyId, rawHostPublicKey } from '../../../src/crypto/identity.ts';
 import {
   createReceiptSigner,
+  type ReceiptDraft,
   receiptKeys,
-  sealReceipt,
+  sealReceipts,
   transactionHash,
   verifyReceipt,
 } from '../../../src/ledger/receipts.ts';
-import { decodeReceipt, RECEIPT_BYTES_MAX, RECEIPT_BYTES_MIN } from '../../../src/wire/receipt.ts';
+import { decodeReceipt, RECEIPT_BYTES_MAX, RECEIPT_BYTES_MIN, type Receipt } from '../../../src/wire/receipt.ts';
 import { KEYS, PRIVATE_KEY, PUBLIC_KEY, SIGNER } from './fixtures.ts';
 
 const FIELDS = {
@@ -21,7 +22,9 @@ const FIELDS = {
   result: Uint8Array.of(1, 2, 3),
 } as const;
 
-const RECEIPT = sealReceipt(SIGNER, 'alice', FIELDS);
+const seal = (customerId: string, fields: ReceiptDraft['fields'], signer = SIGNER): Uint8Array =>
+  sealReceipts(signer, [{ customerId, fields }])[0]!;
+const RECEIPT = seal('alice', FIELDS);
 
 describe('a receipt', () => {
   it('has the layout of docs/PROTOCOL.md section 8', () => {
@@ -36,19 +39,34 @@ describe('a receipt', () => {
       Buffer.from('text/plain').toString('hex'),
       '0003',
       '010203',
+      Buffer.from(RECEIPT.subarray(-65 - 24, -65 - 8)).toString('hex'),
       Buffer.from(SIGNER.keyId).toString('hex'),
     ].join('');
-    expect(hex.slice(0, -128)).toBe(expected);
-    const signed = Buffer.concat([
-      Buffer.from('sallyport/1 receipt\0\x05alice', 'latin1'),
-      Buffer.from(expected, 'hex'),
-    ]);
+    expect(hex.slice(0, -130)).toBe(expected);
+    expect(hex.slice(-130, -128)).toBe('00');
+    const leaf = createHash('sha256').update('sallyport/1 receipt\0\x05alice').update(Buffer.from(expected, 'hex'));
+    const signed = Buffer.concat([Buffer.from('sallyport/1 batch\0'), leaf.digest()]);
     const key = { key: PRIVATE_KEY.export({ format: 'jwk' }), format: 'jwk' } as const;
     expect(verify(null, signed, key, RECEIPT.subarray(-64))).toBe(true);
   });
 
   it('decodes to what was sealed', () => {
-    expect(decodeReceipt(RECEIPT)).toEqual({ ...FIELDS, keyId: SIGNER.keyId, signature: RECEIPT.slice(-64) });
+    const { salt, signature, ...fields } = decodeReceipt(RECEIPT)!;
+    expect(fields).toEqual({ ...FIELDS, keyId: SIGNER.keyId });
+    expect([salt.length, signature.length]).toEqual([16, 65]);
+  });
+
+  it('has a salt of its own, and shares its signature with those that were sealed with it', () => {
+    const drafts = ['alice', 'bob', 'carol'].map((customerId) => ({ customerId, fields: FIELDS }));
+    const receipts = sealReceipts(SIGNER, drafts);
+    expect(receipts.map((receipt, index) => verifyReceipt(receipt, drafts[index]!.customerId, KEYS))).toEqual(
+      Array(3).fill('valid'),
+    );
+    const distinct = (of: (receipt: Receipt) => Uint8Array): number =>
+      new Set(receipts.map((receipt) => Buffer.from(of(decodeReceipt(receipt)!)).toString('hex'))).size;
+    expect(distinct(({ salt }) => salt)).toBe(3);
+    expect(distinct(({ signature }) => signature.subarray(-64))).toBe(1);
+    expect(verifyReceipt(receipts[0]!, 'bob', KEYS)).toBe('bad-signature');
   });
 
   it('verifies for its customer, with the right key, alone', () => {
@@ -74,16 +92,12 @@ describe('a receipt', () => {
   });
 
   it('may be as small and as large as its fields', () => {
-    const small = sealReceipt(SIGNER, 'a', { ...FIELDS, resultContentType: 'x', result: new Uint8Array() });
-    const large = sealReceipt(SIGNER, 'a', {
-      ...FIELDS,
-      resultContentType: 'x'.repeat(128),
-      result: new Uint8Array(60_000),
-    });
-    expect([small.length, large.length]).toEqual([RECEIPT_BYTES_MIN, RECEIPT_BYTES_MAX]);
+    const small = seal('a', { ...FIELDS, resultContentType: 'x', result: new Uint8Array() });
+    const large = seal('a', { ...FIELDS, resultContentType: 'x'.repeat(128), result: new Uint8Array(60_000) });
+    expect([small.length, large.length]).toEqual([RECEIPT_BYTES_MIN, RECEIPT_BYTES_MAX - 16 * 32]);
     for (const receipt of [small, large]) expect(verifyReceipt(receipt, 'a', KEYS)).toBe('valid');
-    expect(() => sealReceipt(SIGNER, 'a', { ...FIELDS, result: new Uint8Array(60_001) })).toThrow('60,000');
-    expect(() => sealReceipt(SIGNER, 'a', { ...FIELDS, resultContentType: 'ü' })).toThrow('printable');
+    expect(() => seal('a', { ...FIELDS, result: new Uint8Array(60_001) })).toThrow('60,000');
+    expect(() => seal('a', { ...FIELDS, resultContentType: 'ü' })).toThrow('printable');
   });
 });
 
@@ -109,7 +123,7 @@ describe('keys and hashes', () => {
 
   it('a signer takes PKCS#8 as well, and no other kind of key', () => {
     const signer = createReceiptSigner(PRIVATE_KEY.export({ format: 'der', type: 'pkcs8' }));
-    expect(sealReceipt(signer, 'alice', FIELDS)).toEqual(RECEIPT);
+    expect(verifyReceipt(seal('alice', FIELDS, signer), 'alice', KEYS)).toBe('valid');
     expect(() => createReceiptSigner(generateKeyPairSync('ed448').privateKey)).toThrow('Ed25519');
   });
 });

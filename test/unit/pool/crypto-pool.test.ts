@@ -14,7 +14,6 @@ const kem = generateKeyPairSync('ml-kem-768');
 const GROUP = 'ffdhe2048';
 const BYTES = GROUPS[GROUP].byteLength;
 const KEM_BYTES = 1088;
-const SIGNATURE_BYTES = 64;
 let crypto: Crypto;
 let pool: CryptoPool;
 const failures: Error[] = [];
@@ -26,7 +25,7 @@ function offerJob(kemKey: Uint8Array = new Uint8Array(kem.publicKey.export({ for
     group: GROUP,
     kemKey,
     helloFrame: new Uint8Array([1, 2, 3]),
-    offerFrame: new Uint8Array(10 + BYTES + ciphertextBytes + SIGNATURE_BYTES),
+    unsignedOffer: new Uint8Array(10 + BYTES + ciphertextBytes),
     publicValueOffset: 10,
     kemCiphertextOffset: 10 + BYTES,
   };
@@ -67,9 +66,10 @@ describe('the crypto pool', () => {
     for (const made of [first!, second!]) {
       expect(crypto.publicValue(GROUP, made.exponent)).toEqual(made.publicValue);
       expect(made.exponent).toHaveLength(GROUPS[GROUP].exponentByteLength);
-      expect(made.offerFrame.subarray(10, 10 + BYTES)).toEqual(made.publicValue);
+      expect(made.unsignedOffer.subarray(10, 10 + BYTES)).toEqual(made.publicValue);
       expect(made.kemSecret).toHaveLength(32);
-      expect(verifyOffer(rawHostPublicKey(hostKey), job.helloFrame, made.offerFrame)).toBe(true);
+      const signed = { helloFrame: job.helloFrame, unsignedOffer: made.unsignedOffer };
+      expect(verifyOffer(rawHostPublicKey(hostKey), signed, made.signature)).toBe(true);
     }
     expect(first!.publicValue).not.toEqual(second!.publicValue);
   });

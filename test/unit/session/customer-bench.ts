@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { GROUPS } from '../../../src/crypto/groups.ts';
-import { hostKeyOfSeed, rawHostPublicKey, signOffer, verifyOffer } from '../../../src/crypto/identity.ts';
+import { hostKeyOfSeed, rawHostPublicKey, signOffers, verifyOffer } from '../../../src/crypto/identity.ts';
 import { loadCrypto } from '../../../src/crypto/index.ts';
 import { generateKemKeyPair } from '../../../src/crypto/kem.ts';
 import type { SessionKeys } from '../../../src/crypto/key-schedule.ts';
@@ -15,7 +15,7 @@ import type { CustomerContext } from '../../../src/session/customer-opening.ts';
 import { openChannel, openMessage, type RecordChannel, sealMessage } from '../../../src/session/record-channel.ts';
 import { frameOf } from '../../../src/wire/frame.ts';
 import type { InnerType } from '../../../src/wire/inner.ts';
-import { encodeOffer, type Offer } from '../../../src/wire/offer.ts';
+import { encodeSignedOffer, encodeUnsignedOffer, type Offer } from '../../../src/wire/offer.ts';
 
 const CRYPTO = await loadCrypto();
 
@@ -102,7 +102,7 @@ export class Bench {
   answerSignature(): this {
     const asked = this.effects.find((effect) => effect.kind === 'verifyOffer');
     if (asked === undefined) return this;
-    return this.step({ kind: 'offerVerified', valid: verifyOffer(asked.hostKey, asked.helloFrame, asked.offerFrame) });
+    return this.step({ kind: 'offerVerified', valid: verifyOffer(asked.hostKey, asked.offer, asked.signature) });
   }
 
   /** Up to the flight of the second port, with keys that the test knows. */
@@ -165,7 +165,7 @@ function keysOf(): SessionKeys {
   };
 }
 
-function offerOf(changes: Partial<Offer>): Offer {
+function offerOf(changes: Partial<Offer>): Omit<Offer, 'signature'> {
   return {
     serverRandom: filled(32, 1),
     sessionId: filled(16, 2),
@@ -183,7 +183,6 @@ function offerOf(changes: Partial<Offer>): Offer {
     kemCiphertext: NONE,
     hostKey: PINNED,
     nextHostKey: NONE,
-    signature: filled(64, 0),
     ...changes,
   };
 }
@@ -195,9 +194,8 @@ export function signed(
   key = HOST_KEY,
   helloFrame = bench.helloFrame,
 ): Uint8Array {
-  const frame = encodeOffer(offerOf(changes));
-  frame.set(signOffer(key, helloFrame, frame.subarray(0, -64)), frame.length - 64);
-  return frame;
+  const unsignedOffer = encodeUnsignedOffer(offerOf(changes));
+  return encodeSignedOffer(unsignedOffer, signOffers(key, [{ helloFrame, unsignedOffer }])[0]!);
 }
 
 export function payment(ref: number): CustomerRequest {

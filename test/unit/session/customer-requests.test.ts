@@ -189,7 +189,8 @@ function receiptOf(ref: number): Uint8Array {
     bodyHash: filled(32, 1),
     resultContentType: 'a/b',
     result: filled(1, 1),
+    salt: filled(16, 1),
     keyId: filled(8, 1),
   });
-  return Uint8Array.from([...unsigned, ...filled(64, 1)]);
+  return Uint8Array.from([...unsigned, 0, ...filled(64, 1)]);
 }

@@ -11,7 +11,7 @@ import type {
 import { encodeAlertFrame } from '../../../src/wire/alert.ts';
 import { frameOf } from '../../../src/wire/frame.ts';
 import { encodeHello, type Hello } from '../../../src/wire/hello.ts';
-import { decodeOffer } from '../../../src/wire/offer.ts';
+import { decodeOffer, encodeSignedOffer } from '../../../src/wire/offer.ts';
 
 const filled = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte);
 const HOST_KEY = rawHostPublicKey(hostKeyOfSeed(filled(32, 1)));
@@ -70,7 +70,8 @@ const leased = (): Bench => admitted().step({ kind: 'leased', lease: LEASE });
 const MADE = () =>
   ({
     kind: 'offerMade',
-    offerFrame: filled(2000, 1),
+    unsignedOffer: filled(1900, 1),
+    signature: Uint8Array.of(0, ...filled(64, 2)),
     publicValue: filled(384, 7),
     exponent: filled(35, 8),
     kemSecret: filled(32, 9),
@@ -89,7 +90,7 @@ describe('the first port', () => {
 
   it('chooses by its own preference among what both accept', () => {
     const asked = leased().effects[0] as Extract<FirstPortEffect, { kind: 'makeOffer' }>;
-    const offer = decodeOffer(asked.job.offerFrame.subarray(4));
+    const offer = decodeOffer(encodeSignedOffer(asked.job.unsignedOffer, MADE().signature).subarray(4));
     expect(offer).toMatchObject({
       ok: true,
       value: { version: 1, group: 0x0101, kem: 0x0201, aead: 0x0002, secondPort: 20_001 },
@@ -97,8 +98,8 @@ describe('the first port', () => {
     const job = asked.job;
     expect(job.kemKey).toEqual(HELLO.kemKey);
     expect([job.publicValueOffset, job.kemCiphertextOffset]).toEqual([
-      4 + 32 + 16 + 9 + 1 + 4 + 32 + 3 + 2 + 384 + 2,
-      4 + 32 + 16 + 9 + 1 + 4 + 32 + 3 + 2 + 384 + 2 + 384 + 2,
+      32 + 16 + 9 + 1 + 4 + 32 + 3 + 2 + 384 + 2,
+      32 + 16 + 9 + 1 + 4 + 32 + 3 + 2 + 384 + 2 + 384 + 2,
     ]);
   });
 

@@ -137,12 +137,13 @@ const receiptOf = (number: number, result = filled(1, 1)): SecondPortEvent & { k
     bodyHash: filled(32, 1),
     resultContentType: 'a/b',
     result,
+    salt: filled(16, 1),
     keyId: filled(8, 1),
   });
   return {
     kind: 'submitted',
     ref: number,
-    result: { kind: 'receipt', receipt: Uint8Array.from([...unsigned, ...filled(64, 1)]) },
+    result: { kind: 'receipt', receipt: Uint8Array.from([...unsigned, 0, ...filled(64, 1)]) },
   };
 };
 
