@@ -1,15 +1,24 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, sign } from 'node:crypto';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Customer, type CustomerIdentity, type CustomerPolicy, DEFAULT_POLICY } from '../../src/customer/index.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import { GROUPS, toBytes } from '../interop/peer-groups.ts';
-import { hmac, privateKeyOfSeed, publicBytes, sha256, signWith } from '../interop/peer-keys.ts';
+import {
+  hmac,
+  privateKeyOfSeed,
+  publicBytes,
+  sha256,
+  signAlone,
+  signOnPath,
+  signTogether,
+} from '../interop/peer-keys.ts';
 import { type PeerServer, type PeerServerOptions, startServer } from '../interop/peer-server.ts';
 import {
   CHACHA20_POLY1305,
   decodeOffer,
   encodeOfferUnsigned,
+  encodeSignature,
   FRAME,
   frame,
   frameHeader,
@@ -17,6 +26,7 @@ import {
   label,
   len16,
   type Offer,
+  Reader,
   u8,
 } from '../interop/peer-wire.ts';
 
@@ -80,11 +90,13 @@ async function failure(customer: Customer, server: { readonly steps: readonly st
   return error.code;
 }
 
+const NO_SIGNATURE = Buffer.alloc(1 + 64);
+
 /** An OFFER that says something else, signed by whoever holds the server's key. */
 const says = (changes: Partial<Offer> | ((offer: Offer) => Partial<Offer>)): Partial<PeerServerOptions> => ({
   mutate: (name, bytes) => {
     if (name !== 'OFFER unsigned') return bytes;
-    const { offer } = decodeOffer(Buffer.concat([bytes.subarray(4), Buffer.alloc(64)]));
+    const { offer } = decodeOffer(Buffer.concat([bytes, NO_SIGNATURE]));
     return encodeOfferUnsigned({ ...offer, ...(typeof changes === 'function' ? changes(offer) : changes) });
   },
 });
@@ -147,7 +159,6 @@ const LIES: readonly (readonly [what: string, options: Partial<PeerServerOptions
     alters((bytes) => Buffer.concat([bytes.subarray(0, -64), Buffer.alloc(64)])),
     'BAD_OFFER_SIGNATURE',
   ],
-  ['a foreign signature', alters((bytes) => resigned(bytes)), 'BAD_OFFER_SIGNATURE'],
   ['a second port altered on the way', alters((bytes) => flipped(bytes, 4 + 32 + 16 + 7 + 1)), 'BAD_OFFER_SIGNATURE'],
   ['a token altered on the way', alters((bytes) => flipped(bytes, 4 + 32 + 16 + 7 + 2 + 1 + 4)), 'BAD_OFFER_SIGNATURE'],
   [
@@ -168,15 +179,104 @@ const LIES: readonly (readonly [what: string, options: Partial<PeerServerOptions
   ['a puzzle of 32 bits', { retry: { puzzleBits: 32 } }, 'BUSY'],
 ];
 
-/** Whoever is in between has a key of its own, and keeps the name of the right one in the OFFER. */
-function resigned(bytes: Buffer): Buffer {
-  const unsigned = bytes.subarray(0, -64);
-  return Buffer.concat([unsigned, signWith(privateKeyOfSeed(OTHER_SEED), label('sallyport/1 offer'), unsigned)]);
-}
+const OTHER_KEY = privateKeyOfSeed(OTHER_SEED);
+const ROOT = label('sallyport/1 batch');
+const NODE = label('sallyport/1 batch node');
+const hashes = (count: number): Buffer[] => Array.from({ length: count }, (_, i) => sha256(u8(i)));
+const PATH = hashes(3);
+
+type Sign = NonNullable<PeerServerOptions['sign']>;
+
+/** A right signature on PATH, altered. */
+const onPath =
+  (change: (bytes: Buffer) => Buffer): Sign =>
+  (key, message) =>
+    change(signOnPath(key, message, PATH));
+
+/** A right signature, of which other hashes are told. */
+const repathed = (change: (path: readonly Uint8Array[]) => readonly Uint8Array[], path = PATH): Sign => {
+  return (key, message) => {
+    const { ed25519 } = new Reader(signOnPath(key, message, path)).signature();
+    return encodeSignature({ path: change(path), ed25519 });
+  };
+};
+
+/** The right key's signature of what section 3.4 does not say. */
+const over =
+  (signed: (message: Buffer) => Buffer, path: readonly Uint8Array[] = []): Sign =>
+  (key, message) =>
+    encodeSignature({ path, ed25519: sign(null, signed(message), key) });
+
+const rooted = (bytes: Buffer): Buffer => Buffer.concat([ROOT, bytes]);
+
+/** The right key's signature of a root whose inner nodes are made otherwise; `lesserFirst`: the two hashes below a node. */
+const climbed = (node: (...lesserFirst: Buffer[]) => Buffer): Sign =>
+  over((message) => {
+    const above = (one: Buffer, other: Buffer): Buffer => node(...[one, other].sort(Buffer.compare));
+    return rooted(PATH.reduce((one, other) => above(one, other), sha256(message)));
+  }, PATH);
+
+/** `wellFormed`: a signature, but not of this message; else it is none. */
+const SIGNATURES: readonly (readonly [what: string, sign: Sign, wellFormed: boolean])[] = [
+  ['by another key', (_key, message) => signAlone(OTHER_KEY, message), true],
+  ['by another key on a path', (_key, message) => signOnPath(OTHER_KEY, message, PATH), true],
+  ['of zeros', (key, message) => Buffer.concat([signAlone(key, message).subarray(0, -64), Buffer.alloc(64)]), true],
+  ['of zeros on a path', onPath((bytes) => Buffer.concat([bytes.subarray(0, -64), Buffer.alloc(64)])), true],
+  [
+    'of zeros whose path is zeros',
+    () => encodeSignature({ path: [Buffer.alloc(32)], ed25519: Buffer.alloc(64) }),
+    true,
+  ],
+  ['with a bit flipped in its first hash', onPath((bytes) => flipped(bytes, 1)), true],
+  ['with a bit flipped in its last hash', onPath((bytes) => flipped(bytes, 3 * 32)), true],
+  ['with a bit flipped behind its path', onPath((bytes) => flipped(bytes, 1 + 3 * 32)), true],
+  ['with a hash too many', repathed((path) => [...path, sha256()]), true],
+  ['with a hash too many below', repathed((path) => [sha256(), ...path]), true],
+  ['with a hash twice', repathed((path) => [...path, path[2]!]), true],
+  ['with a hash too few', repathed((path) => path.slice(0, -1)), true],
+  ['with a hash too few below', repathed((path) => path.slice(1)), true],
+  ['with no path where there was one', repathed(() => []), true],
+  ['with its path upside down', repathed((path) => path.toReversed()), true],
+  ['with a path where there was none', repathed(() => PATH, []), true],
+  ['of another message of its batch', (key, message) => signTogether(key, [message, flipped(message, -1)])[1]!, true],
+  [
+    'of another message of its batch, further off',
+    (key, message) => signTogether(key, [message, PATH[0]!, PATH[1]!, flipped(message, -1), PATH[2]!])[3]!,
+    true,
+  ],
+  ['over the message itself', over((message) => message), true],
+  ['over the message under the label of a root', over((message) => rooted(message)), true],
+  ['over its hash without a label', over((message) => sha256(message)), true],
+  ['over its hash under a node’s label', over((message) => Buffer.concat([NODE, sha256(message)])), true],
+  ['whose nodes have the greater hash first', climbed((lesser, greater) => sha256(NODE, greater!, lesser!)), true],
+  ['whose nodes have no label', climbed((lesser, greater) => sha256(lesser!, greater!)), true],
+  ['whose leaf is hashed twice', over((message) => rooted(sha256(sha256(message)))), true],
+  ['of 17 levels', (key, message) => signOnPath(key, message, hashes(17)), false],
+  ['whose levels say one more', onPath((bytes) => Buffer.concat([u8(4), bytes.subarray(1)])), false],
+  ['whose levels say one less', onPath((bytes) => Buffer.concat([u8(2), bytes.subarray(1)])), false],
+  ['whose levels say none', onPath((bytes) => Buffer.concat([u8(0), bytes.subarray(1)])), false],
+  ['whose levels say 255', onPath((bytes) => Buffer.concat([u8(255), bytes.subarray(1)])), false],
+  ['a byte short', onPath((bytes) => bytes.subarray(0, -1)), false],
+  ['a byte long', onPath((bytes) => Buffer.concat([bytes, u8(0)])), false],
+  ['without its levels', (key, message) => signAlone(key, message).subarray(1), false],
+  ['of no byte', () => Buffer.alloc(0), false],
+];
 
 describe('a server that lies in its OFFER', () => {
   it.each(LIES)('with %s', async (_, options, code) => {
     const server = await serve(options);
+    expect(await failure(customerOf(server.port, server.hostKey), server)).toBe(code);
+    expect(server.steps).not.toContain('claimed');
+  });
+
+  it('is believed when its signature, on a path, is right', async () => {
+    const server = await serve({ sign: onPath((bytes) => bytes) });
+    expect(await customerOf(server.port, server.hostKey).pay(PAYMENT)).toMatchObject({ status: 'committed' });
+  });
+
+  it.each(SIGNATURES)('with a signature %s', async (_, signs, wellFormed) => {
+    const server = await serve({ sign: signs });
+    const code = wellFormed ? 'BAD_OFFER_SIGNATURE' : 'BAD_FRAME';
     expect(await failure(customerOf(server.port, server.hostKey), server)).toBe(code);
     expect(server.steps).not.toContain('claimed');
   });
@@ -224,11 +324,16 @@ const LATE_LIES: readonly (readonly [what: string, number: number, (content: Buf
   ['an AUTH_RESULT of two bytes', INNER.AUTH_RESULT, () => Buffer.of(0, 0), 'BAD_FRAME'],
 ];
 
+const RECEIPT = label('sallyport/1 receipt');
+
+/** An inner message altered before it is sealed. */
+const saysInside = (type: number, change: (content: Buffer) => Buffer): Partial<PeerServerOptions> => ({
+  mutate: (name, bytes) => (name === `inner ${type}` ? change(bytes) : bytes),
+});
+
 /** The payment was sent by then: what is told is that its outcome is unknown, and why. */
-async function unknownBecause(
-  mutate: NonNullable<PeerServerOptions['mutate']>,
-): Promise<readonly (ErrorCode | undefined)[]> {
-  const server = await serve({ mutate });
+async function unknownBecause(options: Partial<PeerServerOptions>): Promise<readonly (ErrorCode | undefined)[]> {
+  const server = await serve(options);
   return customerOf(server.port, server.hostKey)
     .pay(PAYMENT)
     .then(
@@ -239,13 +344,13 @@ async function unknownBecause(
 
 describe('a server that lies behind its keys', () => {
   it.each(LATE_LIES)('with %s', async (_, type, change, code) => {
-    const told = await unknownBecause((name, bytes) => (name === `inner ${type}` ? change(bytes) : bytes));
+    const told = await unknownBecause(saysInside(type, change));
     expect(told).toEqual(['OUTCOME_UNKNOWN', code]);
   });
 
   it('with an ML-KEM ciphertext of which it flipped a bit before it signed: the keys differ', async () => {
-    const { mutate } = says(({ kemCiphertext }) => ({ kemCiphertext: flipped(Buffer.from(kemCiphertext), 500) }));
-    expect(await unknownBecause(mutate!)).toEqual(['OUTCOME_UNKNOWN', 'KEY_EXCHANGE_FAILED']);
+    const options = says(({ kemCiphertext }) => ({ kemCiphertext: flipped(Buffer.from(kemCiphertext), 500) }));
+    expect(await unknownBecause(options)).toEqual(['OUTCOME_UNKNOWN', 'KEY_EXCHANGE_FAILED']);
   });
 
   it.each([
@@ -254,12 +359,23 @@ describe('a server that lies behind its keys', () => {
     ['with another sequence', 24, ['BAD_RECEIPT', 'BAD_RECEIPT']],
     ['with another time', 32, ['BAD_RECEIPT', 'BAD_RECEIPT']],
     ['of another document', 33, ['BAD_RECEIPT', 'BAD_RECEIPT']],
-    ['by another key', -65, ['BAD_RECEIPT', 'BAD_RECEIPT']],
+    ['with another salt', -65 - 8 - 1, ['BAD_RECEIPT', 'BAD_RECEIPT']],
+    ['by another key', -65 - 1, ['BAD_RECEIPT', 'BAD_RECEIPT']],
     ['with a bit of its signature flipped', -1, ['BAD_RECEIPT', 'BAD_RECEIPT']],
   ] as const)('with a receipt %s: nothing is taken for paid', async (_, at, expected) => {
-    const receipt = `inner ${INNER.RECEIPT}`;
-    expect(await unknownBecause((name, bytes) => (name === receipt ? flipped(bytes, at) : bytes))).toEqual(expected);
+    const told = await unknownBecause(saysInside(INNER.RECEIPT, (content) => flipped(content, at)));
+    expect(told).toEqual(expected);
   });
+
+  it.each(SIGNATURES)(
+    'with a receipt whose signature is one %s: nothing is taken for paid',
+    async (_, signs, wellFormed) => {
+      const told = await unknownBecause({
+        sign: (key, message) => (message.indexOf(RECEIPT) === 0 ? signs : signAlone)(key, message),
+      });
+      expect(told).toEqual(wellFormed ? ['BAD_RECEIPT', 'BAD_RECEIPT'] : ['OUTCOME_UNKNOWN', 'BAD_FRAME']);
+    },
+  );
 });
 
 describe('a server that is none', () => {

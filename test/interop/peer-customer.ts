@@ -16,11 +16,11 @@ import {
 import {
   claimCommitment,
   deriveKeys,
+  isSigned,
   keyId,
   RecordDirection,
   type SessionKeys,
   solvePuzzle,
-  verifyWith,
 } from './peer-keys.ts';
 import { FrameSocket } from './peer-socket.ts';
 import {
@@ -30,15 +30,16 @@ import {
   decodeOffer,
   decodeRetry,
   encodeHello,
+  encodeSignature,
   FRAME,
   frameHeader,
   type Hello,
   INNER,
-  label,
   len16,
   ML_KEM_768,
   NO_KEM,
   type Offer,
+  offerSigned,
   PeerError,
 } from './peer-wire.ts';
 
@@ -138,8 +139,8 @@ export async function runCustomer(options: CustomerOptions): Promise<CustomerRes
     if (reply[0] === FRAME.RETRY) throw new PeerError('SECOND_RETRY');
   }
   if (reply[0] === FRAME.ERROR) throw decodeError(reply.subarray(4), 'plain');
-  const offer = acceptOffer(options, hello, helloFrame, reply);
-  steps.push(`OFFER accepted, second port ${offer.secondPort}`);
+  const { offer, levels } = acceptOffer(options, hello, helloFrame, reply);
+  steps.push(`OFFER accepted, second port ${offer.secondPort}, signature of ${levels} levels`);
 
   // Second port: Yc, and the keys.
   const { keys, customerKey } = makeKeys(hello, helloFrame, offer, reply, claimSecret, kemPair?.privateKey);
@@ -163,12 +164,17 @@ async function askFirstPort(options: CustomerOptions, helloFrame: Buffer, limitM
 }
 
 /** The five checks of section 3.3, in their order. */
-function acceptOffer(options: CustomerOptions, hello: Hello, helloFrame: Buffer, offerFrame: Buffer): Offer {
+function acceptOffer(
+  options: CustomerOptions,
+  hello: Hello,
+  helloFrame: Buffer,
+  offerFrame: Buffer,
+): { offer: Offer; levels: number } {
   const { offer, signature } = decodeOffer(offerFrame.subarray(4));
   const trusted = [options.pinnedHostKey, ...(options.announcedHostKey ? [options.announcedHostKey] : [])];
   if (!trusted.some((key) => Buffer.compare(key, offer.hostKey) === 0)) throw new PeerError('HOST_KEY_MISMATCH');
-  const signed = Buffer.concat([label('sallyport/1 offer'), helloFrame, offerFrame.subarray(0, -64)]);
-  if (!verifyWith(offer.hostKey, signature, signed)) throw new PeerError('BAD_OFFER_SIGNATURE');
+  const signed = offerSigned(helloFrame, offerFrame.subarray(4, -encodeSignature(signature).length));
+  if (!isSigned(offer.hostKey, signed, signature)) throw new PeerError('BAD_OFFER_SIGNATURE');
   const group = groupById(offer.group);
   const chosen =
     hello.versions.includes(offer.version) &&
@@ -184,7 +190,7 @@ function acceptOffer(options: CustomerOptions, hello: Hello, helloFrame: Buffer,
     (offer.secondHost === '' || (options.policy?.secondHosts ?? []).includes(offer.secondHost));
   if (!named) throw new PeerError('PARAMETER_MISMATCH');
   if (!inRange(group, offer.ys)) throw new PeerError('KEY_EXCHANGE_FAILED');
-  return offer;
+  return { offer, levels: signature.path.length };
 }
 
 function makeKeys(

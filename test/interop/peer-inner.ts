@@ -1,7 +1,19 @@
 /** The inner messages of the independent peer, docs/PROTOCOL.md 4.3 and 8. */
 
-import { keyId, sha256, verifyWith } from './peer-keys.ts';
-import { label, len8, len16, PeerError, Reader, u8, u16, u32, u64 } from './peer-wire.ts';
+import { isSigned, keyId, sha256 } from './peer-keys.ts';
+import {
+  encodeSignature,
+  label,
+  len8,
+  len16,
+  PeerError,
+  Reader,
+  type Signature,
+  u8,
+  u16,
+  u32,
+  u64,
+} from './peer-wire.ts';
 
 const CUSTOMER_ID = /^[a-z0-9][a-z0-9._-]*$/;
 const TAG = /^[a-z0-9][a-z0-9_-]*$/;
@@ -75,8 +87,9 @@ export interface Receipt {
   readonly bodyHash: Buffer;
   readonly resultContentType: string;
   readonly result: Buffer;
+  readonly salt: Uint8Array;
   readonly keyId: Buffer;
-  readonly signature: Buffer;
+  readonly signature: Signature;
   /** The RECEIPT's bytes as they came. */
   readonly bytes: Buffer;
 }
@@ -90,6 +103,7 @@ export function encodeReceiptUnsigned(receipt: Omit<Receipt, 'kind' | 'signature
     receipt.bodyHash,
     len8(receipt.resultContentType),
     len16(receipt.result),
+    receipt.salt,
     receipt.keyId,
   ]);
 }
@@ -110,8 +124,9 @@ export function decodeReceipt(content: Uint8Array): Receipt {
     bodyHash: r.take(32),
     resultContentType: r.len8(0, 128).toString('latin1'),
     result: r.len16(0, 60000),
+    salt: r.take(16),
     keyId: r.take(8),
-    signature: r.take(64),
+    signature: r.signature(),
     bytes: Buffer.from(content),
   };
   r.end();
@@ -127,10 +142,11 @@ export function receiptIsValid(
   hostKeys: readonly Uint8Array[],
 ): boolean {
   const hostKey = hostKeys.find((key) => keyId(key).equals(receipt.keyId));
-  const signed = receiptSigned(customerId, receipt.bytes.subarray(0, receipt.bytes.length - 64));
+  const signatureSize = encodeSignature(receipt.signature).length;
+  const signed = receiptSigned(customerId, receipt.bytes.subarray(0, -signatureSize));
   return (
     hostKey !== undefined &&
-    verifyWith(hostKey, receipt.signature, signed) &&
+    isSigned(hostKey, signed, receipt.signature) &&
     receipt.bodyHash.equals(bodyHash(document.contentType, document.body))
   );
 }

@@ -1,4 +1,4 @@
-/** Keys, signatures and records of the independent peer, on the primitives of node:crypto: docs/PROTOCOL.md 3.2, 3.3, 4.2, 6, 8. */
+/** Keys, signatures and records of the independent peer, on the primitives of node:crypto: docs/PROTOCOL.md 3.2 to 3.4, 4.2, 6, 8. */
 import {
   createCipheriv,
   createDecipheriv,
@@ -10,7 +10,17 @@ import {
   sign,
   verify,
 } from 'node:crypto';
-import { AES_256_GCM, FRAME, frameHeader, label, len16, PeerError, u64 } from './peer-wire.ts';
+import {
+  AES_256_GCM,
+  encodeSignature,
+  FRAME,
+  frameHeader,
+  label,
+  len16,
+  PeerError,
+  type Signature,
+  u64,
+} from './peer-wire.ts';
 
 export function sha256(...parts: readonly Uint8Array[]): Buffer {
   const hash = createHash('sha256');
@@ -151,13 +161,48 @@ export function publicBytes(key: KeyObject): Buffer {
   return Buffer.from((key.type === 'private' ? createPublicKey(key) : key).export({ format: 'raw-public' }));
 }
 
-export function signWith(key: KeyObject, ...parts: readonly Uint8Array[]): Buffer {
-  return sign(null, Buffer.concat(parts), key);
+/** Section 3.4: an inner node of the hash tree. */
+export function batchNode(one: Uint8Array, other: Uint8Array): Buffer {
+  return sha256(label('sallyport/1 batch node'), ...[one, other].sort(Buffer.compare));
 }
 
-export function verifyWith(hostKey: Uint8Array, signature: Uint8Array, ...parts: readonly Uint8Array[]): boolean {
+function rootOf(message: Uint8Array, path: readonly Uint8Array[]): Buffer {
+  return path.reduce<Buffer>(batchNode, sha256(message));
+}
+
+function rootSigned(root: Uint8Array): Buffer {
+  return Buffer.concat([label('sallyport/1 batch'), root]);
+}
+
+/** The signature of a message whose path is given: the others of its batch need not be known. */
+export function signOnPath(key: KeyObject, message: Uint8Array, path: readonly Uint8Array[]): Buffer {
+  return encodeSignature({ path, ed25519: sign(null, rootSigned(rootOf(message, path)), key) });
+}
+
+export function signAlone(key: KeyObject, message: Uint8Array): Buffer {
+  return signOnPath(key, message, []);
+}
+
+/** The signatures of messages signed together: paired in order, the last of an odd number going up as it is. */
+export function signTogether(key: KeyObject, messages: readonly Uint8Array[]): Buffer[] {
+  const paths = messages.map((): Buffer[] => []);
+  let level = messages.map((message, leaf) => ({ node: sha256(message), leaves: [leaf] }));
+  while (level.length > 1) {
+    level = Array.from({ length: Math.ceil(level.length / 2) }, (_, i) => {
+      const [left, right] = [level[2 * i]!, level[2 * i + 1]];
+      if (right === undefined) return left;
+      for (const leaf of left.leaves) paths[leaf]!.push(right.node);
+      for (const leaf of right.leaves) paths[leaf]!.push(left.node);
+      return { node: batchNode(left.node, right.node), leaves: [...left.leaves, ...right.leaves] };
+    });
+  }
+  const ed25519 = sign(null, rootSigned(level[0]!.node), key);
+  return paths.map((path) => encodeSignature({ path, ed25519 }));
+}
+
+export function isSigned(hostKey: Uint8Array, message: Uint8Array, { path, ed25519 }: Signature): boolean {
   const key = createPublicKey({ key: Buffer.from(hostKey), format: 'raw-public', asymmetricKeyType: 'ed25519' });
-  return verify(null, Buffer.concat(parts), key, signature);
+  return verify(null, rootSigned(rootOf(message, path)), key, ed25519);
 }
 
 export function keyId(hostKey: Uint8Array): Buffer {

@@ -4,7 +4,17 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type CustomerOptions, type CustomerResult, runCustomer } from './peer-customer.ts';
 import { GROUPS, power, toBytes, toInteger } from './peer-groups.ts';
 import { type Receipt, receiptIsValid } from './peer-inner.ts';
-import { hkdfExpand, hkdfExtract, keyId, privateKeyOfSeed, publicBytes, RecordDirection } from './peer-keys.ts';
+import {
+  hkdfExpand,
+  hkdfExtract,
+  isSigned,
+  keyId,
+  privateKeyOfSeed,
+  publicBytes,
+  RecordDirection,
+  signOnPath,
+  signTogether,
+} from './peer-keys.ts';
 import { type PeerServer, type PeerServerOptions, startServer } from './peer-server.ts';
 import { FrameSocket } from './peer-socket.ts';
 import {
@@ -19,6 +29,7 @@ import {
   ML_KEM_768,
   NO_KEM,
   PeerError,
+  Reader,
 } from './peer-wire.ts';
 
 const SEED = Buffer.alloc(32, 0x5a);
@@ -132,6 +143,68 @@ describe('the ground of the peer', () => {
 const CHOICES = GROUPS.flatMap(({ id, name }) =>
   [ML_KEM_768, NO_KEM].flatMap((kem) => [AES_256_GCM, CHACHA20_POLY1305].map((aead) => ({ id, name, kem, aead }))),
 );
+
+describe('signatures', () => {
+  const key = privateKeyOfSeed(SEED);
+  const hostKey = publicBytes(key);
+  const read = (bytes: Uint8Array) => {
+    const r = new Reader(bytes);
+    const signature = r.signature();
+    r.end();
+    return signature;
+  };
+
+  it('of messages signed together are each one’s own', () => {
+    const depths: number[][] = [];
+    for (let size = 1; size <= 9; size += 1) {
+      const messages = Array.from({ length: size }, () => randomBytes(40));
+      const signatures = signTogether(key, messages).map(read);
+      depths.push(signatures.map(({ path }) => path.length));
+      for (const signature of signatures) {
+        expect(signature.ed25519).toEqual(signatures[0]!.ed25519);
+        const right = messages.filter((message) => isSigned(hostKey, message, signature));
+        expect(right).toEqual([messages[signatures.indexOf(signature)]]);
+      }
+    }
+    expect(depths.map((levels) => levels.at(-1))).toEqual([0, 1, 1, 2, 1, 2, 2, 3, 1]);
+    expect(depths.at(-1)).toEqual([4, 4, 4, 4, 4, 4, 4, 4, 1]);
+  });
+
+  it('hold for their path alone', () => {
+    const message = randomBytes(40);
+    const path = Array.from({ length: 4 }, () => randomBytes(32));
+    const { ed25519 } = read(signOnPath(key, message, path));
+    expect(isSigned(hostKey, message, { path, ed25519 })).toBe(true);
+    expect(isSigned(hostKey, message, { path: path.slice(1), ed25519 })).toBe(false);
+    expect(isSigned(hostKey, message, { path: path.slice(0, 3), ed25519 })).toBe(false);
+    expect(isSigned(hostKey, message, { path: [...path, randomBytes(32)], ed25519 })).toBe(false);
+    expect(isSigned(hostKey, message, { path: path.toReversed(), ed25519 })).toBe(false);
+    for (let at = 0; at < 4 * 32; at += 1) {
+      const changed = flip('', at)('', Buffer.concat(path));
+      const other = [0, 32, 64, 96].map((from) => changed.subarray(from, from + 32));
+      expect(isSigned(hostKey, message, { path: other, ed25519 }), `byte ${at}`).toBe(false);
+    }
+  });
+
+  it('have at most 16 levels, and the length that these need', () => {
+    const path = (levels: number) => Array.from({ length: levels }, () => randomBytes(32));
+    const bytes = signOnPath(key, ZEROS, path(16));
+    expect(isSigned(hostKey, ZEROS, read(bytes))).toBe(true);
+    expect(() => read(signOnPath(key, ZEROS, path(17)))).toThrow('BAD_FRAME');
+    for (const levels of [0, 15, 17, 255]) {
+      expect(() => read(Buffer.of(levels, ...bytes.subarray(1)))).toThrow('BAD_FRAME');
+    }
+    expect(() => read(bytes.subarray(0, -1))).toThrow('BAD_FRAME');
+  });
+
+  it.each([1, 5, 16])('with a path of %i hashes are taken in OFFER and RECEIPT', async (levels) => {
+    const path = Array.from({ length: levels }, () => randomBytes(32));
+    const server = await serve({ sign: (hostKey, message) => signOnPath(hostKey, message, path) });
+    const { receipts } = await visit(server, { documents: [document('x'), document('y')] });
+    expect(receipts.map(({ signature }) => signature.path)).toEqual([path, path]);
+    expect(receipts[0]!.salt).not.toEqual(receipts[1]!.salt);
+  });
+});
 
 describe('whole sessions', () => {
   it.each(CHOICES)('$name, KEM $kem, AEAD $aead', async ({ id, kem, aead }) => {
@@ -263,7 +336,7 @@ describe('whole sessions', () => {
     const otherKey = publicBytes(privateKeyOfSeed(Buffer.alloc(32, 1)));
     expect(valid({}, 'alice', paid.body, otherKey)).toBe(false);
     expect(valid({ keyId: keyId(otherKey) }, 'alice', paid.body, otherKey)).toBe(false);
-    for (let at = 0; at < receipt.bytes.length - 64; at += 1) {
+    for (let at = 0; at < receipt.bytes.length - 65; at += 1) {
       expect(valid({ bytes: flip('', at)('', receipt.bytes) }), `byte ${at}`).toBe(false);
     }
   });
@@ -290,14 +363,18 @@ describe('what must not pass', () => {
   it.each([
     ['signature', flip('OFFER', -1), 'BAD_OFFER_SIGNATURE (local)'],
     ['host_key', flip('OFFER unsigned', -2), 'HOST_KEY_MISMATCH (local)'],
-    ['version', flip('OFFER unsigned', 4 + 48), 'DOWNGRADE (local)'],
-    ['group', flip('OFFER unsigned', 4 + 49), 'DOWNGRADE (local)'],
-    ['kem', flip('OFFER unsigned', 4 + 51), 'DOWNGRADE (local)'],
-    ['aead', flip('OFFER unsigned', 4 + 53), 'DOWNGRADE (local)'],
-    ['g', flip('OFFER unsigned', 4 + 96), 'PARAMETER_MISMATCH (local)'],
-    ['p', flip('OFFER unsigned', 4 + 99), 'PARAMETER_MISMATCH (local)'],
+    ['version', flip('OFFER unsigned', 48), 'DOWNGRADE (local)'],
+    ['group', flip('OFFER unsigned', 49), 'DOWNGRADE (local)'],
+    ['kem', flip('OFFER unsigned', 51), 'DOWNGRADE (local)'],
+    ['aead', flip('OFFER unsigned', 53), 'DOWNGRADE (local)'],
+    ['g', flip('OFFER unsigned', 96), 'PARAMETER_MISMATCH (local)'],
+    ['p', flip('OFFER unsigned', 99), 'PARAMETER_MISMATCH (local)'],
+    ['second_port', flip('OFFER', 4 + 55), 'BAD_OFFER_SIGNATURE (local)'],
+    ['levels of a signature', flip('OFFER', -65), 'BAD_FRAME (local)'],
     ['FINISHED', flip(`inner ${INNER.FINISHED}`, 31), 'KEY_EXCHANGE_FAILED (local)'],
     ['RECEIPT', flip(`inner ${INNER.RECEIPT}`, 30), 'BAD_RECEIPT (local)'],
+    ['salt of a receipt', flip(`inner ${INNER.RECEIPT}`, -65 - 8 - 1), 'BAD_RECEIPT (local)'],
+    ['levels of a receipt’s signature', flip(`inner ${INNER.RECEIPT}`, -65), 'BAD_FRAME (local)'],
   ])('said wrongly by the server: %s', async (_name, mutate, reason) => {
     const server = await serve({ mutate });
     expect(await reasonOf(visit(server, { documents: [document('x')] }))).toBe(reason);
@@ -307,11 +384,11 @@ describe('what must not pass', () => {
     const group = GROUPS[0]!;
     const { p } = group;
     const bad = { '0': 0n, '1': 1n, 'p - 1': p - 1n, p, 'p + 1': p + 1n }[name]!;
-    // Ys lies behind p: 4 + 99 + 256 bytes of p + 2 of its own length.
+    // Ys lies behind p: 99 + 256 bytes of p + 2 of its own length.
     const mutate = (message: string, bytes: Buffer): Buffer => {
       if (message !== 'OFFER unsigned') return bytes;
       const copy = Buffer.from(bytes);
-      copy.set(toBytes(bad, group.size), 4 + 99 + 256 + 2);
+      copy.set(toBytes(bad, group.size), 99 + 256 + 2);
       return copy;
     };
     const server = await serve({ groups: [group.id], mutate });

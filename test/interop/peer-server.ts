@@ -23,7 +23,7 @@ import {
   publicBytes,
   RecordDirection,
   type SessionKeys,
-  signWith,
+  signAlone,
   solvesPuzzle,
 } from './peer-keys.ts';
 import { FrameSocket } from './peer-socket.ts';
@@ -41,11 +41,11 @@ import {
   frame,
   type Hello,
   INNER,
-  label,
   len16,
   ML_KEM_768,
   NO_KEM,
   type Offer,
+  offerSigned,
   PeerError,
   u8,
   u64,
@@ -75,6 +75,8 @@ export interface PeerServerOptions {
   readonly leaseMs?: number;
   readonly process?: (customerId: string, transaction: Document) => Outcome;
   readonly answer?: (customerId: string, query: Document) => { status: number; contentType: string; body: string };
+  /** How an OFFER or a receipt is signed; alone, when not given. */
+  readonly sign?: (key: KeyObject, message: Buffer) => Buffer;
   /** Changes what is sent, by name of the frame, so that a test can break one thing. */
   readonly mutate?: (name: string, bytes: Buffer) => Buffer;
   /** Receipts by customer and transaction; given by a test that starts a server again. */
@@ -257,8 +259,8 @@ class SecurityServer implements PeerServer {
       nextHostKey: this.#options.nextHostKey ?? EMPTY,
     };
     const unsigned = this.#mutated('OFFER unsigned', encodeOfferUnsigned(offer));
-    const signature = signWith(this.#signingKey, label('sallyport/1 offer'), helloFrame, unsigned);
-    const offerFrame = this.#mutated('OFFER', Buffer.concat([unsigned, signature]));
+    const signature = this.#sign(offerSigned(helloFrame, unsigned));
+    const offerFrame = this.#mutated('OFFER', frame(FRAME.OFFER, Buffer.concat([unsigned, signature])));
     const { claimCommitment: commitment } = hello;
     const known = { offer, group, a, k: sharedKey, helloFrame, offerFrame, commitment };
     const lease: Lease = { ...known, listener, waiting, claimed: false };
@@ -316,11 +318,16 @@ class SecurityServer implements PeerServer {
       bodyHash: hash,
       resultContentType: outcome.contentType,
       result: Buffer.from(outcome.result as Uint8Array),
+      salt: randomBytes(16),
       keyId: keyId(this.hostKey),
     });
-    const receipt = Buffer.concat([unsigned, signWith(this.#signingKey, receiptSigned(customerId, unsigned))]);
+    const receipt = Buffer.concat([unsigned, this.#sign(receiptSigned(customerId, unsigned))]);
     this.receipts.set(key, receipt);
     return { type: INNER.RECEIPT, content: receipt };
+  }
+
+  #sign(message: Buffer): Buffer {
+    return (this.#options.sign ?? signAlone)(this.#signingKey, message);
   }
 
   #mutated(name: string, bytes: Buffer): Buffer {

@@ -1,4 +1,4 @@
-/** Bytes and values of the independent peer: frames, messages, inner messages and errors, after docs/PROTOCOL.md 2 to 4, 8, 9. */
+/** Bytes and values of the independent peer: frames, messages, signatures and errors, after docs/PROTOCOL.md 2 to 4, 8, 9. */
 
 export const FRAME = { HELLO: 1, RETRY: 2, OFFER: 3, CUSTOMER_KEY: 4, RECORD: 5, ERROR: 6 } as const;
 export const INNER = {
@@ -22,7 +22,7 @@ export const CHACHA20_POLY1305 = 0x001d;
 export const BODY_LENGTHS: Readonly<Record<number, readonly [number, number]>> = {
   [FRAME.HELLO]: [81, 1458],
   [FRAME.RETRY]: [4, 131],
-  [FRAME.OFFER]: [712, 2408],
+  [FRAME.OFFER]: [713, 2921],
   [FRAME.CUSTOMER_KEY]: [370, 626],
   [FRAME.RECORD]: [80, 65488],
   [FRAME.ERROR]: [5, 5],
@@ -126,6 +126,18 @@ export function frame(type: number, body: Uint8Array): Buffer {
   return Buffer.concat([frameHeader(type, body.length), body]);
 }
 
+/** Section 3.4: the hashes from a message's leaf up, and the signature of the root. */
+export interface Signature {
+  readonly path: readonly Uint8Array[];
+  readonly ed25519: Uint8Array;
+}
+
+const LEVELS_MAX = 16;
+
+export function encodeSignature({ path, ed25519 }: Signature): Buffer {
+  return Buffer.concat([u8(path.length), ...path, ed25519]);
+}
+
 /** Reads fields in order; a field that is not there is BAD_FRAME, one above its maximum `tooLong`. */
 export class Reader {
   readonly #bytes: Buffer;
@@ -173,6 +185,12 @@ export class Reader {
     const values = Array.from({ length: count }, () => (width === 1 ? this.u8() : this.u16()));
     if (new Set(values).size !== count) throw new PeerError('BAD_FRAME');
     return values;
+  }
+  /** Section 3.4. */
+  signature(): Signature {
+    const levels = this.u8();
+    if (levels > LEVELS_MAX) throw new PeerError('BAD_FRAME');
+    return { path: Array.from({ length: levels }, () => this.take(32)), ed25519: this.take(64) };
   }
   end(): void {
     if (this.#offset !== this.#bytes.length) throw new PeerError('BAD_FRAME');
@@ -256,11 +274,9 @@ export interface Offer {
   readonly nextHostKey: Uint8Array;
 }
 
-const SIGNATURE_SIZE = 64;
-
-/** The OFFER frame up to its signature, which the length in its header already counts. */
+/** The body of OFFER up to its signature. */
 export function encodeOfferUnsigned(offer: Offer): Buffer {
-  const body = Buffer.concat([
+  return Buffer.concat([
     offer.serverRandom,
     offer.sessionId,
     u8(offer.version),
@@ -278,10 +294,14 @@ export function encodeOfferUnsigned(offer: Offer): Buffer {
     offer.hostKey,
     len8(offer.nextHostKey),
   ]);
-  return Buffer.concat([frameHeader(FRAME.OFFER, body.length + SIGNATURE_SIZE), body]);
 }
 
-export function decodeOffer(body: Uint8Array): { offer: Offer; signature: Buffer } {
+/** What an OFFER's signature covers: `unsigned` is its body up to the signature. */
+export function offerSigned(helloFrame: Uint8Array, unsigned: Uint8Array): Buffer {
+  return Buffer.concat([label('sallyport/1 offer'), helloFrame, unsigned]);
+}
+
+export function decodeOffer(body: Uint8Array): { offer: Offer; signature: Signature } {
   const r = new Reader(body);
   const offer: Offer = {
     serverRandom: r.take(32),
@@ -301,7 +321,7 @@ export function decodeOffer(body: Uint8Array): { offer: Offer; signature: Buffer
     hostKey: r.take(32),
     nextHostKey: r.optional(32, 1),
   };
-  const signature = r.take(SIGNATURE_SIZE);
+  const signature = r.signature();
   r.end();
   if (!/^[\x21-\x7e]*$/.test(offer.secondHost)) throw new PeerError('BAD_FRAME');
   return { offer, signature };

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   Customer,
@@ -7,6 +8,8 @@ import {
   DEFAULT_POLICY,
   verifyReceipt,
 } from '../../src/customer/index.ts';
+import { decodeReceipt } from './peer-inner.ts';
+import { signOnPath, signTogether } from './peer-keys.ts';
 import { type PeerServer, type PeerServerOptions, startServer } from './peer-server.ts';
 
 /** The product's customer at a server that was written from docs/PROTOCOL.md alone. */
@@ -106,6 +109,38 @@ describe('the product’s customer at a stranger’s server', () => {
     expect(paid.map(({ sequence }) => Number(sequence)).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(await customer.balance()).toMatchObject([{ id: 'alice.eur', balance: '87.50' }]);
     expect(learned).toMatchObject([{ nextHostKey }]);
+  });
+
+  /** The path of the first receipt that a server made. */
+  const pathOf = (server: PeerServer) => decodeReceipt([...server.receipts.values()][0]!).signature.path;
+
+  it.each([
+    ['first of two', 0, 2, 1],
+    ['second of two', 1, 2, 1],
+    ['second of three', 1, 3, 2],
+    ['last of three', 2, 3, 1],
+    ['fourth of five', 3, 5, 3],
+    ['last of five', 4, 5, 1],
+    ['middle of fifty', 25, 50, 6],
+  ])('takes an OFFER and a receipt signed as the %s', async (_, place, size, levels) => {
+    const server = await serve({
+      sign: (key, message) => {
+        const batch = Array.from({ length: size }, (_none, i) => (i === place ? message : randomBytes(300)));
+        return signTogether(key, batch)[place]!;
+      },
+    });
+    const payment = await customerOf(server).pay(PAYMENT);
+    expect(payment).toMatchObject({ status: 'committed' });
+    expect(verifyReceipt(payment.evidence).valid).toBe(true);
+    expect(pathOf(server)).toHaveLength(levels);
+  });
+
+  it('takes an OFFER and a receipt with a path of sixteen hashes', async () => {
+    const path = Array.from({ length: 16 }, (_, i) => Buffer.alloc(32, 0x11 * i));
+    const server = await serve({ sign: (key, message) => signOnPath(key, message, path) });
+    const payment = await customerOf(server).pay(PAYMENT);
+    expect(verifyReceipt(payment.evidence).valid).toBe(true);
+    expect(pathOf(server)).toEqual(path);
   });
 
   it('is told of a refusal, a failed identity and a policy that is not shared', async () => {

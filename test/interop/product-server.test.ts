@@ -85,6 +85,17 @@ describe('a stranger’s customer at the product’s server', () => {
     }
   });
 
+  it('comes in a crowd, asks for much at once, and finds every signature right', async () => {
+    const documents = Array.from({ length: 30 }, () => pay('0.01'));
+    const sessions = await Promise.all(Array.from({ length: 12 }, () => session({ documents })));
+    const receipts = sessions.flatMap((one) => one.receipts);
+    expect(receipts).toHaveLength(12 * 30);
+    expect(new Set(receipts.map(({ salt }) => Buffer.from(salt).toString('hex'))).size).toBe(12 * 30);
+    // Some were signed together, or nothing of paths was tried here.
+    expect(receipts.some(({ signature }) => signature.path.length > 0)).toBe(true);
+    expect(sessions.flatMap(({ steps }) => steps).join('\n')).toMatch(/^OFFER accepted, .* of [1-9]\d* levels$/m);
+  });
+
   it('gets the same receipt for the same id, and a refusal for another document under it', async () => {
     const transactionId = new Uint8Array(16).fill(0xab);
     const first = await session({ documents: [{ transactionId, ...pay('2.00') }] });
@@ -129,8 +140,8 @@ describe('a stranger’s customer at the product’s server', () => {
   it('finds every cent again', async () => {
     const [alice, bob] = await Promise.all([server.ledger.balances('alice'), server.ledger.balances('bob')]);
     expect(alice[0]!.balance + bob[0]!.balance).toBe(100_00n);
-    // Three groups by four payments of 1.00, twice 0.10 and 0.20, once 2.00.
-    expect(bob[0]!.balance).toBe(12_00n + 60n + 2_00n);
+    // Three groups by four payments of 1.00, twice 0.10 and 0.20, twelve times thirty of 0.01, once 2.00.
+    expect(bob[0]!.balance).toBe(12_00n + 60n + 3_60n + 2_00n);
   });
 
   it('leaves nothing leased behind', async () => {

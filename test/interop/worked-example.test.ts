@@ -15,13 +15,14 @@ import {
 import {
   claimCommitment,
   deriveKeys,
+  isSigned,
   keyId,
   privateKeyOfSeed,
   publicBytes,
   RecordDirection,
   sha256,
-  signWith,
-  verifyWith,
+  signAlone,
+  signTogether,
 } from './peer-keys.ts';
 import {
   AES_256_GCM,
@@ -32,11 +33,12 @@ import {
   encodeHello,
   encodeOfferUnsigned,
   FRAME,
+  frame,
   frameHeader,
   INNER,
-  label,
   len16,
   ML_KEM_768,
+  offerSigned,
 } from './peer-wire.ts';
 
 const page = readFileSync(new URL('../../docs/PROTOCOL.md', import.meta.url), 'utf8');
@@ -119,8 +121,8 @@ describe('the worked example', () => {
     hostKey,
     nextHostKey: Buffer.alloc(0),
   });
-  const offerSigned = Buffer.concat([label('sallyport/1 offer'), hello, unsignedOffer]);
-  const offer = Buffer.concat([unsignedOffer, signWith(signingKey, offerSigned)]);
+  const offerMessage = offerSigned(hello, unsignedOffer);
+  const offer = frame(FRAME.OFFER, Buffer.concat([unsignedOffer, signAlone(signingKey, offerMessage)]));
   const yc = power(group, 2n, b);
   const z = power(group, ys, b);
   const k = decapsulate(kemPrivate, kemCiphertext);
@@ -140,7 +142,7 @@ describe('the worked example', () => {
     expectBlock('11.2 OFFER', offer);
     expectBlock('11.2 CUSTOMER_KEY', Buffer.concat([unfinished, keys.customerFinished]));
     expect(decodeHello(hello.subarray(4)).hostKeyHint).toEqual(keyId(hostKey));
-    expect(verifyWith(hostKey, decodeOffer(offer.subarray(4)).signature, offerSigned)).toBe(true);
+    expect(isSigned(hostKey, offerMessage, decodeOffer(offer.subarray(4)).signature)).toBe(true);
     expect(decodeCustomerKey(given('11.2 CUSTOMER_KEY').subarray(4)).yc).toEqual(yc);
   });
 
@@ -183,24 +185,37 @@ describe('the worked example', () => {
   it('has the records of the server, and a receipt that anyone can verify', () => {
     const hash = bodyHash(contentType, body);
     expect(section).toContain(`\`${hash.toString('hex')}\``);
-    const unsigned = encodeReceiptUnsigned({
-      transactionId,
-      outcome: 1,
-      sequence: 1n,
-      committedTimeUs: BigInt(/committed_time_us (\d+)/.exec(section)![1]!),
-      bodyHash: hash,
-      resultContentType: 'application/vnd.sallyport.transfer-result+json',
-      result: Buffer.from('{"status":"committed"}'),
-      keyId: keyId(hostKey),
-    });
-    const receipt = Buffer.concat([unsigned, signWith(signingKey, receiptSigned('alice', unsigned))]);
+    const salt = given('11.1 salt of the receipt');
+    const receipts = [0, 1, 2].map((place) =>
+      encodeReceiptUnsigned({
+        transactionId,
+        outcome: 1,
+        sequence: BigInt(1 + place),
+        committedTimeUs: BigInt(/committed_time_us (\d+)/.exec(section)![1]!),
+        bodyHash: hash,
+        resultContentType: 'application/vnd.sallyport.transfer-result+json',
+        result: Buffer.from('{"status":"committed"}'),
+        salt: salt.map((byte) => byte + place * salt.length),
+        keyId: keyId(hostKey),
+      }),
+    );
+    const signatures = signTogether(
+      signingKey,
+      receipts.map((unsigned) => receiptSigned('alice', unsigned)),
+    );
+    const [receipt, ...others] = receipts.map((unsigned, place) => Buffer.concat([unsigned, signatures[place]!]));
     expectRecords('11.5', new RecordDirection(AES_256_GCM, keys.server), [
       ['FINISHED', INNER.FINISHED, keys.serverFinished],
       ['AUTH_RESULT', INNER.AUTH_RESULT, Buffer.of(0x00)],
-      ['RECEIPT', INNER.RECEIPT, receipt],
+      ['RECEIPT', INNER.RECEIPT, receipt!],
       ['CLOSE', INNER.CLOSE, Buffer.alloc(0)],
     ]);
-    expect(receiptIsValid(decodeReceipt(receipt), 'alice', { contentType, body }, [hostKey])).toBe(true);
+    const levels = [receipt!, ...others].map((bytes) => {
+      const decoded = decodeReceipt(bytes);
+      expect(receiptIsValid(decoded, 'alice', { contentType, body }, [hostKey])).toBe(true);
+      return decoded.signature.path.length;
+    });
+    expect(levels).toEqual([2, 2, 1]);
   });
 
   it('is opened by the other side', () => {
