@@ -20,7 +20,8 @@ const NODE_LABEL = Buffer.from('sallyport/1 batch node\0', 'latin1');
  * signature that all share. `sign` is Ed25519 by the host key. A message alone has an empty path: its own hash is the root.
  */
 export function signBatch(sign: (root: Uint8Array) => Uint8Array, messages: readonly Uint8Array[]): Uint8Array[] {
-  assert(messages.length >= 1 && messages.length <= 2 ** BATCH_LEVELS_MAX, 'a batch has 1 to 65,536 messages');
+  if (messages.length === 0) return [];
+  assert(messages.length <= 2 ** BATCH_LEVELS_MAX, 'a batch has at most 65,536 messages');
   const paths = messages.map((): Uint8Array[] => []);
   let level = messages.map(sha256);
   for (let height = 0; level.length > 1; height++) {

@@ -38,8 +38,9 @@ export type OfferKeys =
 const NO_KEM: Encapsulated = { ciphertext: new Uint8Array(0), secret: new Uint8Array(0) };
 
 /**
- * Completes offers and signs them together. `exponents[i]` is the fresh a of `jobs[i]` (exponent.ts), and stays the caller's. Results in the order of the jobs; jobs
- * of one group share passes of the kernel. Encapsulation draws its randomness inside node:crypto; `encapsulator` is there for worked examples.
+ * Completes offers and signs them together. `exponents[i]` is the fresh a of `jobs[i]` (exponent.ts), and stays the caller's. Results in the
+ * order of the jobs; jobs of one group share passes of the kernel. Encapsulation draws its randomness inside node:crypto; `encapsulator` is
+ * there for worked examples.
  */
 export function makeOffers(
   crypto: Pick<Exponentiation, 'publicValues'>,
@@ -64,11 +65,11 @@ export function makeOffers(
     return { helloFrame: job.helloFrame, unsignedOffer, publicValue, kemSecret: encapsulated.secret };
   });
   const offers = completed.filter((offer) => offer !== undefined);
-  const signatures = offers.length === 0 ? [] : signOffers(hostKey, offers);
+  const signatures = signOffers(hostKey, offers).values();
   return completed.map((offer) => {
     if (offer === undefined) return { ok: false, code: 'KEY_EXCHANGE_FAILED' };
     const { unsignedOffer, publicValue, kemSecret } = offer;
-    return { ok: true, unsignedOffer, signature: signatures[offers.indexOf(offer)]!, publicValue, kemSecret };
+    return { ok: true, unsignedOffer, signature: signatures.next().value!, publicValue, kemSecret };
   });
 }
 

@@ -111,91 +111,53 @@ export function internalRefusal(): SubmitResult {
   return refusal('INTERNAL', INTERNAL_TEXT);
 }
 
-/** A transaction of the batch that will be stored, all but its receipt. */
+/** A transaction that will be stored: all of its entry but the receipt, and what that says. */
 interface ProcessedTransaction {
   readonly entry: Omit<TransactionEntry, 'receipt'>;
-  readonly draft: ReceiptDraft;
+  readonly bodyHash: Uint8Array;
+  readonly outcome: ReceiptOutcome;
+  readonly answer: ProcessorAnswer;
 }
 
 /** What became of a transaction whose receipt is not signed yet. */
 interface Processed {
   readonly kind: 'processed';
-  /** Which of the processed ones. */
-  readonly at: number;
+  readonly processed: ProcessedTransaction;
   readonly replayed: boolean;
 }
 
-/** Executes transactions in order over a snapshot: pure but for the signer. */
+/** Executes transactions in order over a snapshot, and signs their receipts together: pure but for the signer. */
 export function executeBatch(
   batch: readonly PreparedTransaction[],
   snapshot: Snapshot,
   dependencies: BatchDependencies,
 ): ExecutedBatch {
   const accounts: WorkingAccounts = new Map(snapshot.accounts);
-  const processed: ProcessedTransaction[] = [];
-  const processedAt = new Map<string, number>();
-  const outcomes = batch.map((prepared, index): SubmitResult | Processed => {
-    const { transaction, bodyHash } = prepared;
-    const key = `${transaction.customerId}\0${Buffer.from(transaction.transactionId).toString('latin1')}`;
+  const processed = new Map<string, ProcessedTransaction>();
+  const executed = batch.map((prepared, index): SubmitResult | Processed => {
+    const { customerId, transactionId } = prepared.transaction;
+    const key = `${customerId}\0${Buffer.from(transactionId).toString('latin1')}`;
     const stored = snapshot.receipts[index];
-    if (stored !== undefined) return replay(stored, bodyHash);
-    const before = processedAt.get(key);
-    if (before !== undefined) {
-      const same = timingSafeEqual(processed[before]!.draft.fields.bodyHash, bodyHash);
-      return same ? { kind: 'processed', at: before, replayed: true } : conflict();
-    }
-    const { plan, processor } = prepared;
-    if (plan.kind === 'failed') return internalRefusal();
-    if (plan.kind === 'malformed') return refusal('TRANSACTION_MALFORMED', plan.reason);
-    assert(processor !== undefined, 'only a processor makes a plan of transfers');
-    const requester = {
-      customerId: transaction.customerId,
-      disabled: snapshot.customers.get(transaction.customerId)?.status === 'disabled',
-    };
-    const applied = applyTransfers(accounts, requester, plan.transfers, plan.atomic);
-    const answer = answerOf(processor, plan, applied.outcomes, dependencies.report);
-    if (answer === undefined) {
-      for (const [id, account] of applied.before) accounts.set(id, account);
-      return internalRefusal();
-    }
-    const { sequence, timeUs } = next(snapshot.head, processed.length, dependencies.timeUs);
-    const { customerId, transactionId, contentType, body } = transaction;
-    const fields = {
-      transactionId,
-      outcome: outcomeOf(applied.outcomes),
-      sequence,
-      committedTimeUs: timeUs,
-      bodyHash,
-      resultContentType: answer.contentType,
-      result: answer.body,
-    };
-    processedAt.set(key, processed.length);
-    processed.push({
-      draft: { customerId, fields },
-      entry: {
-        kind: 'transaction',
-        sequence,
-        timeUs,
-        customerId,
-        transactionId,
-        contentType,
-        body,
-        transfers: applied.committed,
-      },
-    });
-    return { kind: 'processed', at: processed.length - 1, replayed: false };
+    if (stored !== undefined) return replay(stored, prepared.bodyHash);
+    const earlier = processed.get(key);
+    if (earlier !== undefined)
+      return timingSafeEqual(earlier.bodyHash, prepared.bodyHash)
+        ? { kind: 'processed', processed: earlier, replayed: true }
+        : conflict();
+    const place = next(snapshot.head, processed.size, dependencies.timeUs);
+    const made = execute(prepared, place, accounts, snapshot, dependencies.report);
+    if (made.kind === 'processed') processed.set(key, made.processed);
+    return made;
   });
-  // One signature for all of them.
-  const receipts = sealReceipts(
-    dependencies.signer,
-    processed.map(({ draft }) => draft),
-  );
-  const results = outcomes.map((outcome): SubmitResult => {
-    if (outcome.kind !== 'processed') return outcome;
-    return { kind: 'receipt', receipt: receipts[outcome.at]!, replayed: outcome.replayed };
+  const stored = [...processed.values()];
+  const receipts = sealReceipts(dependencies.signer, stored.map(draftOf));
+  const receiptOf = new Map(stored.map((each, index) => [each, receipts[index]!]));
+  const results = executed.map((each): SubmitResult => {
+    if (each.kind !== 'processed') return each;
+    return { kind: 'receipt', receipt: receiptOf.get(each.processed)!, replayed: each.replayed };
   });
-  if (processed.length === 0) return { results, writes: undefined };
-  const entries = processed.map(({ entry }, index): TransactionEntry => ({ ...entry, receipt: receipts[index]! }));
+  if (stored.length === 0) return { results, writes: undefined };
+  const entries = stored.map(({ entry }, index): TransactionEntry => ({ ...entry, receipt: receipts[index]! }));
   const linked = linkEntries(snapshot.head, entries);
   return {
     results,
@@ -204,6 +166,57 @@ export function executeBatch(
       accounts: changedAccounts(snapshot.accounts, accounts),
       customers: [],
       head: linked.head,
+    },
+  };
+}
+
+/** A transaction that was not there before. Changes `accounts`, unless it is refused. */
+function execute(
+  { transaction, bodyHash, plan, processor }: PreparedTransaction,
+  place: Pick<TransactionEntry, 'sequence' | 'timeUs'>,
+  accounts: WorkingAccounts,
+  snapshot: Snapshot,
+  report: ReportProcessorFailure,
+): SubmitResult | Processed {
+  if (plan.kind === 'failed') return internalRefusal();
+  if (plan.kind === 'malformed') return refusal('TRANSACTION_MALFORMED', plan.reason);
+  assert(processor !== undefined, 'only a processor makes a plan of transfers');
+  const { customerId, transactionId, contentType, body } = transaction;
+  const requester = { customerId, disabled: snapshot.customers.get(customerId)?.status === 'disabled' };
+  const applied = applyTransfers(accounts, requester, plan.transfers, plan.atomic);
+  const answer = answerOf(processor, plan, applied.outcomes, report);
+  if (answer === undefined) {
+    for (const [id, account] of applied.before) accounts.set(id, account);
+    return internalRefusal();
+  }
+  const { committed } = applied;
+  const entry = {
+    kind: 'transaction',
+    ...place,
+    customerId,
+    transactionId,
+    contentType,
+    body,
+    transfers: committed,
+  } as const;
+  return {
+    kind: 'processed',
+    processed: { entry, bodyHash, outcome: outcomeOf(applied.outcomes), answer },
+    replayed: false,
+  };
+}
+
+function draftOf({ entry, bodyHash, outcome, answer }: ProcessedTransaction): ReceiptDraft {
+  return {
+    customerId: entry.customerId,
+    fields: {
+      transactionId: entry.transactionId,
+      outcome,
+      sequence: entry.sequence,
+      committedTimeUs: entry.timeUs,
+      bodyHash,
+      resultContentType: answer.contentType,
+      result: answer.body,
     },
   };
 }

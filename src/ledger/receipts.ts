@@ -51,7 +51,6 @@ export interface ReceiptDraft {
 
 /** Signs receipts together: their wire bytes, in order. */
 export function sealReceipts(signer: ReceiptSigner, drafts: readonly ReceiptDraft[]): Uint8Array[] {
-  if (drafts.length === 0) return [];
   const salts = signer.salts(drafts.length);
   const unsigned = drafts.map(({ fields }, index) => {
     const salt = salts.subarray(index * RECEIPT_SALT_BYTES, (index + 1) * RECEIPT_SALT_BYTES);
