@@ -1,8 +1,22 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { JournalEntry } from '../entry.ts';
 import type { CommittedTransfer } from '../transfers.ts';
 import { damageOfLog } from './sqlite-log.ts';
-import { accountOf, customerOf, headOf, historyEntryOf, type Row, transferOf } from './sqlite-rows.ts';
+import {
+  ACCOUNT_COLUMNS,
+  accountOf,
+  CUSTOMER_COLUMNS,
+  customerOf,
+  HEAD,
+  headOf,
+  historyEntryOf,
+  prepareQuery,
+  type Query,
+  RECEIPT,
+  type Row,
+  TRANSFER_COLUMNS,
+  transferOf,
+} from './sqlite-rows.ts';
 import type { LedgerReader, ReadEntry, StructuralFinding } from './storage.ts';
 
 /** Beyond any sequence: history without a cursor begins here. */
@@ -11,25 +25,25 @@ const SEQUENCE_END = 2n ** 63n - 1n;
 const STRUCTURE_FINDINGS_MAX = 100;
 
 const ENTRIES = `
-  SELECT j.sequence, j.kind, j.time_us, j.chain, t.customer, t.transaction_id, t.content_type, t.body, t.receipt, c.document
+  SELECT j.sequence, j.chain, j.kind, j.time_us, t.customer, t.transaction_id, t.content_type, t.body, t.receipt, c.document
   FROM journal j LEFT JOIN transactions t ON t.sequence = j.sequence LEFT JOIN changes c ON c.sequence = j.sequence
   WHERE j.sequence > ? ORDER BY j.sequence LIMIT ?`;
 
-const TRANSFERS = 'SELECT * FROM transfers WHERE sequence > ? AND sequence <= ? ORDER BY sequence, position';
+const TRANSFERS = `SELECT ${TRANSFER_COLUMNS}, sequence FROM transfers WHERE sequence > ? AND sequence <= ? ORDER BY sequence, position`;
 
 const historyBranch = (side: 'debit' | 'credit'): string => `
-  SELECT * FROM (SELECT * FROM transfers WHERE ${side}_account = :account AND (sequence, position) < (:sequence, :position)
-    ORDER BY sequence DESC, position DESC LIMIT :count)`;
+  SELECT * FROM (SELECT * FROM transfers WHERE ${side}_account = ?1 AND (sequence, position) < (?2, ?3)
+    ORDER BY sequence DESC, position DESC LIMIT ?4)`;
 
 const HISTORY = `
-  SELECT f.*, j.time_us, t.transaction_id FROM (${historyBranch('debit')} UNION ALL ${historyBranch('credit')}) f
+  SELECT ${TRANSFER_COLUMNS}, f.sequence, position, time_us, transaction_id FROM (${historyBranch('debit')} UNION ALL ${historyBranch('credit')}) f
   JOIN transactions t ON t.sequence = f.sequence JOIN journal j ON j.sequence = f.sequence
-  ORDER BY f.sequence DESC, f.position DESC LIMIT :count`;
+  ORDER BY f.sequence DESC, f.position DESC LIMIT ?4`;
 
 /** One read-only connection with its prepared statements. */
 export class SqliteReader implements LedgerReader {
   readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #queries = new Map<string, Query>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -49,32 +63,32 @@ export class SqliteReader implements LedgerReader {
   }
 
   async head(): ReturnType<LedgerReader['head']> {
-    return headOf(this.#sql('SELECT sequence, chain, time_us FROM head').get());
+    return headOf(this.#sql(HEAD).get());
   }
 
   async entries(after: bigint, limit: number): Promise<ReadEntry[]> {
-    const rows: Row[] = this.#sql(ENTRIES).all(after, limit);
-    const last = rows.at(-1)?.sequence as bigint | undefined;
+    const rows = this.#sql(ENTRIES).all(after, limit);
+    const last = rows.at(-1)?.[0] as bigint | undefined;
     if (last === undefined) return [];
     const transfers = new Map<bigint, CommittedTransfer[]>();
     for (const row of this.#sql(TRANSFERS).iterate(after, last)) {
-      const sequence = row.sequence as bigint;
+      const sequence = row[7] as bigint;
       const list = transfers.get(sequence);
       if (list === undefined) transfers.set(sequence, [transferOf(row)]);
       else list.push(transferOf(row));
     }
     return rows.map((row) => {
-      const sequence = row.sequence as bigint;
-      return { sequence, chain: row.chain as Uint8Array, entry: entryOf(row, transfers.get(sequence) ?? []) };
+      const [sequence, chain] = row as [bigint, Uint8Array];
+      return { sequence, chain, entry: entryOf(row, transfers.get(sequence) ?? []) };
     });
   }
 
   async accounts(page: { owner?: string; after?: string; limit: number }): ReturnType<LedgerReader['accounts']> {
     const after = page.after ?? '';
-    const rows: Row[] =
+    const rows =
       page.owner === undefined
-        ? this.#sql('SELECT * FROM accounts WHERE id > ? ORDER BY id LIMIT ?').all(after, page.limit)
-        : this.#sql('SELECT * FROM accounts WHERE owner = ? AND id > ? ORDER BY id LIMIT ?').all(
+        ? this.#sql(`SELECT ${ACCOUNT_COLUMNS} FROM accounts WHERE id > ? ORDER BY id LIMIT ?`).all(after, page.limit)
+        : this.#sql(`SELECT ${ACCOUNT_COLUMNS} FROM accounts WHERE owner = ? AND id > ? ORDER BY id LIMIT ?`).all(
             page.owner,
             after,
             page.limit,
@@ -83,7 +97,7 @@ export class SqliteReader implements LedgerReader {
   }
 
   async customers(page: { after?: string; limit: number }): ReturnType<LedgerReader['customers']> {
-    const rows: Row[] = this.#sql('SELECT * FROM customers WHERE id > ? ORDER BY id LIMIT ?').all(
+    const rows = this.#sql(`SELECT ${CUSTOMER_COLUMNS} FROM customers WHERE id > ? ORDER BY id LIMIT ?`).all(
       page.after ?? '',
       page.limit,
     );
@@ -91,17 +105,13 @@ export class SqliteReader implements LedgerReader {
   }
 
   async receipts(keys: Parameters<LedgerReader['receipts']>[0]): ReturnType<LedgerReader['receipts']> {
-    const statement = this.#sql('SELECT receipt FROM transactions WHERE customer = ? AND transaction_id = ?');
-    return keys.map((key) => statement.get(key.customerId, key.transactionId)?.receipt as Uint8Array | undefined);
+    const query = this.#sql(RECEIPT);
+    return keys.map((key) => query.get(key.customerId, key.transactionId)?.[0] as Uint8Array | undefined);
   }
 
   async history(account: string, page: Parameters<LedgerReader['history']>[1]): ReturnType<LedgerReader['history']> {
-    const rows: Row[] = this.#sql(HISTORY).all({
-      account,
-      sequence: page.before?.sequence ?? SEQUENCE_END,
-      position: page.before?.position ?? 0,
-      count: page.limit + 1,
-    });
+    const { sequence, position = 0 } = page.before ?? { sequence: SEQUENCE_END };
+    const rows = this.#sql(HISTORY).all(account, sequence, position, page.limit + 1);
     const entries = rows.slice(0, page.limit).map((row) => historyEntryOf(row, account));
     const last = entries.at(-1);
     const more = rows.length > page.limit && last !== undefined;
@@ -109,11 +119,13 @@ export class SqliteReader implements LedgerReader {
   }
 
   async structure(): Promise<StructuralFinding[]> {
-    const damaged = this.#sql(`PRAGMA integrity_check(${STRUCTURE_FINDINGS_MAX})`)
+    const damaged = this.#database
+      .prepare(`PRAGMA integrity_check(${STRUCTURE_FINDINGS_MAX})`)
       .all()
       .filter((row) => row.integrity_check !== 'ok')
       .map((row) => ({ name: 'database-damaged' as const, detail: String(row.integrity_check) }));
-    const orphaned = this.#sql('PRAGMA foreign_key_check')
+    const orphaned = this.#database
+      .prepare('PRAGMA foreign_key_check')
       .all()
       .slice(0, STRUCTURE_FINDINGS_MAX)
       .map((row) => ({
@@ -129,29 +141,27 @@ export class SqliteReader implements LedgerReader {
     return damage === undefined ? [] : [{ name: 'database-damaged', detail: damage }];
   }
 
-  #sql(text: string): StatementSync {
-    const known = this.#statements.get(text);
+  #sql(text: string): Query {
+    const known = this.#queries.get(text);
     if (known !== undefined) return known;
-    const statement = this.#database.prepare(text);
-    this.#statements.set(text, statement);
-    return statement;
+    const query = prepareQuery(this.#database, text);
+    this.#queries.set(text, query);
+    return query;
   }
 }
 
+/** Of a row of ENTRIES. */
 function entryOf(row: Row, transfers: readonly CommittedTransfer[]): JournalEntry | undefined {
-  const base = { sequence: row.sequence as bigint, timeUs: row.time_us as bigint };
-  const kind = row.kind as JournalEntry['kind'];
-  if (kind !== 'transaction')
-    return row.document === null ? undefined : { ...base, kind, document: row.document as string };
-  if (row.receipt === null) return undefined;
-  return {
-    ...base,
-    kind,
-    customerId: row.customer as string,
-    transactionId: row.transaction_id as Uint8Array,
-    contentType: row.content_type as string,
-    body: row.body as Uint8Array,
-    receipt: row.receipt as Uint8Array,
-    transfers,
-  };
+  const [sequence, , kind, timeUs] = row as [bigint, Uint8Array, JournalEntry['kind'], bigint];
+  const [customerId, transactionId, contentType, body, receipt, document] = row.slice(4) as [
+    string,
+    Uint8Array,
+    string,
+    Uint8Array,
+    Uint8Array | null,
+    string | null,
+  ];
+  if (kind !== 'transaction') return document === null ? undefined : { sequence, timeUs, kind, document };
+  if (receipt === null) return undefined;
+  return { sequence, timeUs, kind, customerId, transactionId, contentType, body, receipt, transfers };
 }

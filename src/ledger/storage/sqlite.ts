@@ -16,7 +16,18 @@ import {
   requireWritable,
 } from './sqlite-open.ts';
 import { SqliteReader } from './sqlite-reader.ts';
-import { accountOf, customerOf, fieldsText, headOf } from './sqlite-rows.ts';
+import {
+  ACCOUNT_COLUMNS,
+  accountOf,
+  CUSTOMER_COLUMNS,
+  customerOf,
+  fieldsText,
+  HEAD,
+  headOf,
+  prepareQuery,
+  type Query,
+  RECEIPT,
+} from './sqlite-rows.ts';
 import type { LedgerReader, LedgerStorage, Snapshot, SnapshotKeys, WriteSet } from './storage.ts';
 
 export interface SqliteStorageOptions {
@@ -116,10 +127,10 @@ class Writer {
   readonly #begin: StatementSync;
   readonly #beginImmediate: StatementSync;
   readonly #commit: StatementSync;
-  readonly #head: StatementSync;
-  readonly #account: StatementSync;
-  readonly #customer: StatementSync;
-  readonly #receipt: StatementSync;
+  readonly #head: Query;
+  readonly #account: Query;
+  readonly #customer: Query;
+  readonly #receipt: Query;
   readonly #setHead: StatementSync;
   readonly #addJournal: StatementSync;
   readonly #addTransaction: StatementSync;
@@ -134,10 +145,10 @@ class Writer {
     this.#begin = sql('BEGIN');
     this.#beginImmediate = sql('BEGIN IMMEDIATE');
     this.#commit = sql('COMMIT');
-    this.#head = sql('SELECT sequence, chain, time_us FROM head');
-    this.#account = sql('SELECT * FROM accounts WHERE id = ?');
-    this.#customer = sql('SELECT * FROM customers WHERE id = ?');
-    this.#receipt = sql('SELECT receipt FROM transactions WHERE customer = ? AND transaction_id = ?');
+    this.#head = prepareQuery(database, HEAD);
+    this.#account = prepareQuery(database, `SELECT ${ACCOUNT_COLUMNS} FROM accounts WHERE id = ?`);
+    this.#customer = prepareQuery(database, `SELECT ${CUSTOMER_COLUMNS} FROM customers WHERE id = ?`);
+    this.#receipt = prepareQuery(database, RECEIPT);
     this.#setHead = sql('UPDATE head SET sequence = ?, chain = ?, time_us = ?');
     this.#addJournal = sql('INSERT INTO journal VALUES (?, ?, ?, ?)');
     this.#addTransaction = sql('INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?)');
@@ -167,7 +178,7 @@ class Writer {
         if (row !== undefined) customers.set(id, customerOf(row));
       }
       const receipts = (keys.transactions ?? []).map(
-        (key) => this.#receipt.get(key.customerId, key.transactionId)?.receipt as Uint8Array | undefined,
+        (key) => this.#receipt.get(key.customerId, key.transactionId)?.[0] as Uint8Array | undefined,
       );
       return { head, accounts, customers, receipts };
     });
