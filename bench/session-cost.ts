@@ -32,7 +32,7 @@ const variants = values.quick
   ? TLS_VARIANTS.filter(({ name }) => name === HYBRID || groups.some((group) => name === `TLS 1.3 ${group}`))
   : TLS_VARIANTS;
 /** Sessions before the first that counts: the engine's optimizing compiler works in the server process, and must be done. */
-const warmUpSessions = values.quick ? 500 : 3_000;
+const warmUpSessions = values.quick ? 500 : 10_000;
 const sessions = Number(values.sessions ?? (values.quick ? 300 : 1_000));
 const rounds = Number(values.rounds ?? 3);
 const concurrency = Number(values.concurrency);

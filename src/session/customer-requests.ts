@@ -96,7 +96,7 @@ function encodeRequest(request: CustomerRequest): Uint8Array {
 function sentStep(request: CustomerRequest): CustomerEffect[] {
   if (request.kind !== 'transaction') return [];
   const { transactionId, contentType, body } = request;
-  const detail = { transaction: hex(transactionId), contentType, bytes: body.length };
+  const detail = { transaction: transactionId, contentType, bytes: body.length };
   return [{ kind: 'step', step: 'transaction-sent', detail }];
 }
 
@@ -179,7 +179,7 @@ function outOfOrder(): Decoded<CustomerAnswer> {
 
 function receiptStep({ receipt }: Extract<CustomerAnswer, { kind: 'receipt' }>): CustomerEffect {
   const detail = {
-    transaction: hex(receipt.transactionId),
+    transaction: receipt.transactionId,
     outcome: receipt.outcome,
     sequence: receipt.sequence.toString(),
   };
@@ -188,8 +188,4 @@ function receiptStep({ receipt }: Extract<CustomerAnswer, { kind: 'receipt' }>):
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }

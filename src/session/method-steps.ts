@@ -53,11 +53,13 @@ export function presentFacts(facts: StepFacts): StepDetail {
   );
 }
 
+/** Ids are shown whole: people look for them. */
+const SHOWN_WHOLE_BYTES_MAX = 16;
 const SHOWN_BYTES = 4;
 
-/** A public value for a person: its first and last bytes and its length. Never called with a secret. */
+/** A public value for a person: a long one by its first and last bytes and its length. Never called with a secret. */
 function abbreviate(bytes: Uint8Array): string {
   const hex = (part: Uint8Array): string => Buffer.from(part).toString('hex');
-  if (bytes.length <= 2 * SHOWN_BYTES) return hex(bytes);
+  if (bytes.length <= SHOWN_WHOLE_BYTES_MAX) return hex(bytes);
   return `${hex(bytes.subarray(0, SHOWN_BYTES))}…${hex(bytes.subarray(-SHOWN_BYTES))} (${bytes.length} bytes)`;
 }

@@ -79,7 +79,7 @@ function receiveTransaction(state: ServingState, content: Uint8Array): SecondPor
     {
       kind: 'step',
       step: 'transaction-decrypted',
-      detail: { transaction: hex(transactionId), contentType, bytes: body.length },
+      detail: { transaction: transactionId, contentType, bytes: body.length },
     },
     { kind: 'submit', ref: asked.ref, customerId: state.customerId, transactionId, contentType, body },
   );
@@ -131,7 +131,7 @@ export function receiveTransactionResult(state: ServingState, ref: number, resul
 
 export function receiveQueryResult(state: ServingState, ref: number, result: QueryResult): SecondPortStep {
   const { id } = requestOf(state, ref, 'query');
-  const detail = { query: hex(id), status: result.status ?? 'answered', bytes: result.body.length };
+  const detail = { query: id, status: result.status ?? 'answered', bytes: result.body.length };
   return answer(
     state,
     ref,
@@ -141,7 +141,7 @@ export function receiveQueryResult(state: ServingState, ref: number, result: Que
 }
 
 function processedStep(id: Uint8Array, outcome: string): SecondPortEffect {
-  return { kind: 'step', step: 'transaction-processed', detail: { transaction: hex(id), outcome } };
+  return { kind: 'step', step: 'transaction-processed', detail: { transaction: id, outcome } };
 }
 
 function requestOf(state: ServingState, ref: number, kind: UnansweredRequest['kind']): UnansweredRequest {
@@ -216,8 +216,4 @@ export function stepServing(
         ? answerInOrder({ ...state, phase: 'draining', retryAfterMs: event.retryAfterMs })
         : go(state);
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
 }
