@@ -61,7 +61,10 @@ const RULES: readonly Rule[] = [
   rule(/\/src\/crypto\/(core-modexp|groups|public-value|exponent|kernel)\./, 'exponentiation'),
   rule(/\/src\/crypto\/(core-hash|key-schedule|arrival-keys)\./, 'hashes and key schedule'),
   rule(/\/src\/crypto\/kem\./, 'ML-KEM'),
-  rule(/\/src\/crypto\/(identity|offer-keys)\.|\/src\/ledger\/receipts\./, 'signatures: offers, receipts'),
+  rule(
+    /\/src\/crypto\/(identity|offer-keys|batch-signature)\.|\/src\/ledger\/receipts\./,
+    'signatures: offers, receipts',
+  ),
   rule(/\/src\/crypto\/records\.|\/src\/session\/record-channel\./, 'records (AEAD)'),
   caller(/\/src\/crypto\/(core|index|batch-by-group|suite)\./, 'hashes and key schedule'),
   rule(/\/src\/(session|wire)\//, 'state machines, wire format'),
