@@ -169,7 +169,7 @@ describe('verifyLedger', () => {
     ],
     [
       'a receipt',
-      'UPDATE transactions SET receipt = CAST(substr(receipt, 1, length(receipt) - 1) || zeroblob(1) AS BLOB) WHERE sequence = 8',
+      'UPDATE transactions SET receipt = CAST(substr(receipt, 1, length(receipt) - 32) || zeroblob(32) AS BLOB) WHERE sequence = 8',
       ['chain-broken', 'receipt-signature'],
     ],
     [
